@@ -1,1 +1,14 @@
-//! placeholder
+//! The rules of Link Peeler as pure functions: facts in, decision out. No I/O, no clock, no randomness of its own, and
+//! no SQL: `store` gathers the facts, asks here, and applies what comes back.
+
+pub mod admission;
+pub mod lease;
+pub mod month;
+pub mod nonce_window;
+pub mod plan;
+pub mod readiness;
+
+pub use admission::{Decision, Ledger};
+pub use lease::{AfterLease, LeasePolicy};
+pub use month::Month;
+pub use plan::{Plan, Plans};
