@@ -12,6 +12,8 @@ pub const MAX_RESULT_BYTES: usize = 256 * 1_024;
 pub const MAX_HOPS: usize = 128;
 /// Bytes of one text member (detail, title, header value).
 pub const MAX_TEXT_BYTES: usize = 4_096;
+/// Query parameters whose way through the chain a result tells: more than a landing page reads.
+pub const MAX_PARAMETERS: usize = 64;
 /// Bytes of one URL in a result: Location headers may be longer than what a tracking URL may be.
 pub const MAX_URL_BYTES: usize = 65_536;
 
@@ -47,6 +49,41 @@ pub struct JobResult {
     /// What the context really was.
     #[serde(default)]
     pub observed: Observed,
+    /// Why the HTTP engine could not decide alone: what handed the job to the browser, or would have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handover: Option<String>,
+    /// A refresh that the last page would have made, too late to count as a redirect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delayed_refresh: Option<DelayedRefresh>,
+    /// What became of each query parameter along the chain.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<ParameterTrace>,
+}
+
+/// A refresh after a delay that nobody takes for a redirect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DelayedRefresh {
+    /// Seconds that the page stays.
+    pub seconds: u64,
+    /// Where it would lead; any scheme.
+    pub target: String,
+}
+
+/// The way of one query parameter through a chain, as indices of hops.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ParameterTrace {
+    /// Its name, decoded.
+    pub name: String,
+    /// The first hop that has it.
+    pub added_at: u32,
+    /// The hops at which its value was another than at the hop before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed_at: Vec<u32>,
+    /// The hop that has it no longer; absent when the final URL has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped_at: Option<u32>,
 }
 
 /// What resolved a chain.
@@ -95,6 +132,9 @@ pub struct Hop {
     /// Milliseconds from the start of the request to its answer.
     #[serde(default)]
     pub elapsed_ms: u64,
+    /// Whether only an exception of the desktop's user let the guard dial this address.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guard_exception: bool,
 }
 
 /// What led to a hop.
@@ -147,6 +187,9 @@ impl JobResult {
             checked_at: now,
             duration_ms: 0,
             observed: Observed::default(),
+            handover: None,
+            delayed_refresh: None,
+            parameters: Vec::new(),
         }
     }
 
@@ -168,6 +211,21 @@ impl JobResult {
         text("/observed/userAgent", self.observed.user_agent.as_deref())?;
         text("/observed/proxy", self.observed.proxy.as_deref())?;
         text("/observed/addressFamily", self.observed.address_family.as_deref())?;
+        text("/handover", self.handover.as_deref())?;
+        if let Some(refresh) = &self.delayed_refresh
+            && (refresh.target.len() > MAX_URL_BYTES || !is_clean_text(&refresh.target))
+        {
+            return fault("/delayedRefresh/target".to_owned(), "must have at most 65536 bytes and no control characters");
+        }
+        if self.parameters.len() > MAX_PARAMETERS {
+            return fault("/parameters".to_owned(), "must have at most 64 parameters");
+        }
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            text(&format!("/parameters/{index}/name"), Some(&parameter.name))?;
+            if parameter.changed_at.len() > MAX_HOPS {
+                return fault(format!("/parameters/{index}/changedAt"), "must have at most 128 hops");
+            }
+        }
         if !self.final_url.as_deref().is_none_or(is_web_url) {
             return fault("/finalUrl".to_owned(), "must be an http or https URL");
         }
@@ -231,6 +289,11 @@ mod tests {
         assert_eq!(pointer_after(|r| r.final_url = Some("javascript:alert(1)".into())).as_deref(), Some("/finalUrl"));
         assert_eq!(pointer_after(|r| r.detail = "a\u{1b}[2J".into()).as_deref(), Some("/detail"));
         assert_eq!(pointer_after(|r| r.title = Some("x".repeat(4_097))).as_deref(), Some("/title"));
+        assert_eq!(pointer_after(|r| r.handover = Some("\n".into())).as_deref(), Some("/handover"));
+        let refresh = |target: &str| Some(DelayedRefresh { seconds: 9, target: target.into() });
+        assert_eq!(pointer_after(|r| r.delayed_refresh = refresh("x\u{7}")).as_deref(), Some("/delayedRefresh/target"));
+        assert_eq!(pointer_after(|r| r.delayed_refresh = refresh("market://x")), None);
+        assert_eq!(pointer_after(|r| r.parameters = vec![ParameterTrace::default(); 65]).as_deref(), Some("/parameters"));
         assert_eq!(pointer_after(|r| r.failing_hop = Some(1)).as_deref(), Some("/failingHop"));
         assert_eq!(pointer_after(|r| r.hops[0].url = "data:text/html,x".into()).as_deref(), Some("/hops/0/url"));
         assert_eq!(pointer_after(|r| r.hops[0].index = 1).as_deref(), Some("/hops/0/index"));
