@@ -1,6 +1,7 @@
 //! Whether a script may spend money on a row now. Computed when read, so that it goes stale by itself.
 
-use protocol::{Conclusion, NotReadyReason, UnixMillis};
+use protocol::result::Engine;
+use protocol::{Conclusion, Context, EngineChoice, JobResult, NotReadyReason, UnixMillis};
 
 /// Milliseconds that a check stays fresh unless the account says otherwise: 24 h.
 pub const DEFAULT_FRESHNESS_MILLIS: i64 = 24 * 60 * 60 * 1_000;
@@ -36,6 +37,21 @@ pub fn not_ready_reasons(row: &RowFacts, now: UnixMillis, freshness_millis: i64)
     .collect()
 }
 
+/// Whether a result was made under the context that its job asked for: what a page shows to another browser, or from
+/// another place, says nothing about the one that was meant.
+#[must_use]
+pub fn context_was_used(asked: &Context, result: &JobResult) -> bool {
+    let observed = &result.observed;
+    let proxy = asked.proxy.is_none() || asked.proxy == observed.proxy;
+    let user_agent = asked.user_agent.is_none() || asked.user_agent == observed.user_agent;
+    let engine = match asked.engine {
+        None | Some(EngineChoice::Auto) => true,
+        Some(EngineChoice::Http) => result.engine == Some(Engine::Http),
+        Some(EngineChoice::Browser) => result.engine == Some(Engine::Browser),
+    };
+    proxy && user_agent && engine
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +61,18 @@ mod tests {
 
     fn reasons(row: RowFacts, now: i64) -> Vec<NotReadyReason> {
         not_ready_reasons(&row, UnixMillis(now), 1_000)
+    }
+
+    #[test]
+    fn a_result_from_another_proxy_is_not_what_was_asked_for() {
+        let mut result = JobResult::not_executed("", UnixMillis(0));
+        let asked = Context { proxy: Some("us-1".to_owned()), ..Context::default() };
+        assert!(context_was_used(&Context::default(), &result));
+        assert!(!context_was_used(&asked, &result));
+        result.observed.proxy = Some("us-1".to_owned());
+        assert!(context_was_used(&asked, &result));
+        let browser = Context { engine: Some(EngineChoice::Browser), ..Context::default() };
+        assert!(!context_was_used(&browser, &result));
     }
 
     #[test]

@@ -1,1 +1,49 @@
-//! placeholder
+//! Durable state: accounts, keys, devices, jobs, rows, and the queue between callers and desktops. The only crate that
+//! knows SQL. One operation is one function over an open [`session`], written once for every database.
+//!
+//! Writes go through one [`writer`], which commits whatever has queued while the last commit ran (group commit), and
+//! answers only what is durable. Reads have their own connections.
+
+mod account;
+mod admission;
+mod cancel;
+mod database;
+mod device;
+mod effects;
+mod error;
+mod job;
+mod key;
+mod lease;
+mod link;
+mod migrate;
+mod nonce;
+mod operation;
+mod reader;
+mod report;
+mod row;
+mod seal;
+mod session;
+mod settings;
+mod statement;
+mod store;
+mod upkeep;
+mod wake;
+mod writer;
+
+pub use account::Account;
+pub use admission::{Admission, AdmissionAnswer, AdmissionRequest};
+pub use cancel::Cancelled;
+pub use database::DatabaseUrl;
+pub use device::DeviceRecord;
+pub use error::StoreError;
+pub use job::{JobFilter, JobRecord, JobRecordPage};
+pub use key::{KeyRecord, NewKeyRecord};
+pub use lease::{PullOrder, Pulled};
+pub use link::ApprovedLink;
+pub use report::PreparedResult;
+pub use row::{RowFilter, RowRecordPage};
+pub use seal::SealingKey;
+pub use settings::Settings;
+pub use store::Store;
+pub use upkeep::Upkeep;
+pub use wake::{EndedWatch, ReadyWatch};

@@ -1,0 +1,1 @@
+SELECT id, name, plan FROM accounts WHERE name = $1

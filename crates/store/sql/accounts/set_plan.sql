@@ -1,0 +1,1 @@
+UPDATE accounts SET plan = $2 WHERE id = $1

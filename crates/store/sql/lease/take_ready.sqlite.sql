@@ -1,0 +1,9 @@
+-- SQLite needs no row lock: the writer is alone.
+DELETE FROM ready
+WHERE (account, priority, ready_at, job_id) IN (
+    SELECT account, priority, ready_at, job_id
+    FROM ready
+    WHERE account = $1 AND expires_at > $2
+    ORDER BY priority, ready_at, job_id
+    LIMIT $3)
+RETURNING job_id, priority, ready_at, environment, fence, attempts, expires_at

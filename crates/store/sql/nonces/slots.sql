@@ -1,0 +1,1 @@
+SELECT slot, slice FROM nonce_slots

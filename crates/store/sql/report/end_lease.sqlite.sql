@@ -1,0 +1,5 @@
+-- By job, fence and device alone: a report that comes after the lease has run out still counts while nobody else
+-- has taken the job.
+DELETE FROM leased
+WHERE account = $1 AND job_id = $2 AND fence = $3 AND device = $4
+RETURNING job_id

@@ -1,0 +1,1 @@
+DELETE FROM device_links WHERE expires_at <= $1

@@ -1,0 +1,16 @@
+//! What a transaction has changed that others wait for. Collected while it runs, told only after it has committed.
+
+use protocol::{AccountId, JobId};
+
+/// Wake-ups that a commit is followed by.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Accounts with newly leasable jobs, and how many.
+    pub(crate) ready: Vec<(AccountId, usize)>,
+    /// Jobs that have ended.
+    pub(crate) ended: Vec<JobId>,
+    /// Whether an API key was made, revoked or changed.
+    pub(crate) keys_changed: bool,
+    /// Whether a device was made or revoked.
+    pub(crate) devices_changed: bool,
+}

@@ -1,0 +1,37 @@
+//! What can go wrong between an operation and the database. Refusals are no errors: they are values of their operation.
+
+/// Why an operation did not happen, or cannot be said to have happened.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Every place in the queue before the writer is taken. Nothing was stored; try again.
+    #[error("the writer's queue is full")]
+    Overloaded,
+    /// The store is shutting down. Nothing was stored.
+    #[error("the store is closed")]
+    Closed,
+    /// The database cannot be used as it is.
+    #[error("{0}")]
+    Setup(String),
+    /// The database failed. Nothing was stored.
+    #[error("database: {0}")]
+    Database(String),
+    /// The database holds something that this program never writes.
+    #[error("the database holds an unreadable value: {0}")]
+    Corrupt(String),
+    /// The database did not say whether it committed. The same request again settles it, by its idempotency key.
+    #[error("the database did not say whether it committed")]
+    OutcomeUnknown,
+}
+
+impl StoreError {
+    /// A failure inside the named statement.
+    pub(crate) fn in_statement(name: &str, error: impl std::fmt::Display) -> Self {
+        Self::Database(format!("{name}: {error}"))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(error.to_string())
+    }
+}

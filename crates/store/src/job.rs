@@ -1,0 +1,144 @@
+//! Jobs as they are read: one, or a page of them.
+
+use protocol::{AccountId, Conclusion, Environment, JobId, JobState, UnixMillis};
+
+use crate::error::StoreError;
+use crate::session::{Row, Session, Value};
+use crate::statement;
+
+/// Jobs that one page looks at, so that a filter which fits few jobs costs no more than one that fits many. A page may
+/// hold fewer than asked for, and still not be the last.
+const SCANNED_JOBS: i64 = 2_000;
+
+/// A job as storage knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobRecord {
+    /// Its id.
+    pub job_id: JobId,
+    /// Where the work is.
+    pub state: JobState,
+    /// From the key that asked for it.
+    pub environment: Environment,
+    /// Where its row lives.
+    pub source: String,
+    /// The row's identity within its source.
+    pub row_id: String,
+    /// Where the chain begins.
+    pub tracking_url: String,
+    /// When it was admitted.
+    pub created_at: UnixMillis,
+    /// When it is given up.
+    pub expires_at: UnixMillis,
+    /// The result as JSON, once there is one.
+    pub result: Option<String>,
+}
+
+/// Which jobs a page shows.
+#[derive(Clone, Debug)]
+pub struct JobFilter {
+    /// Whose.
+    pub account: AccountId,
+    /// Of which environment.
+    pub environment: Environment,
+    /// In this state.
+    pub state: Option<JobState>,
+    /// Of this source.
+    pub source: Option<String>,
+    /// Of this row.
+    pub row_id: Option<String>,
+    /// With this conclusion.
+    pub conclusion: Option<Conclusion>,
+    /// Older than this job.
+    pub before: Option<JobId>,
+    /// At most this many; 1 to 200.
+    pub limit: usize,
+}
+
+/// A page of jobs, newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobRecordPage {
+    /// The jobs.
+    pub jobs: Vec<JobRecord>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<JobId>,
+}
+
+/// Reads a row of `jobs/job`.
+pub(crate) fn record(row: &Row) -> Result<JobRecord, StoreError> {
+    Ok(JobRecord { result: row.get(9)?, ..record_without_result(row)? })
+}
+
+/// Reads the first columns of `jobs/job` and `jobs/page`, which are the same.
+fn record_without_result(row: &Row) -> Result<JobRecord, StoreError> {
+    let state = match row.get::<Option<i64>>(7)? {
+        None if row.get::<Option<JobId>>(8)?.is_some() => JobState::Leased,
+        None => JobState::Queued,
+        Some(CONCLUDED) => JobState::Concluded,
+        Some(CANCELLED) => JobState::Cancelled,
+        Some(other) => return Err(StoreError::Corrupt(format!("{other} is no ended state"))),
+    };
+    Ok(JobRecord {
+        job_id: row.get(0)?,
+        environment: row.get(1)?,
+        source: row.get(2)?,
+        row_id: row.get(3)?,
+        tracking_url: row.get(4)?,
+        created_at: row.get(5)?,
+        expires_at: row.get(6)?,
+        state,
+        result: None,
+    })
+}
+
+/// `jobs.ended_state` of a concluded job.
+pub(crate) const CONCLUDED: i64 = 2;
+/// `jobs.ended_state` of a cancelled job.
+pub(crate) const CANCELLED: i64 = 3;
+
+/// One job of the account and environment.
+pub(crate) async fn one(
+    session: &mut Session<'_>,
+    (account, environment, job_id): &(AccountId, Environment, JobId),
+) -> Result<Option<JobRecord>, StoreError> {
+    let row = session.row(&statement::JOB, &[account.into(), job_id.into(), (*environment).into()]).await?;
+    row.as_ref().map(record).transpose()
+}
+
+/// A page of the account's jobs.
+pub(crate) async fn page(session: &mut Session<'_>, filter: &JobFilter) -> Result<JobRecordPage, StoreError> {
+    // No id is above this one: the first page begins before it.
+    let before = filter.before.unwrap_or(JobId::from_bytes([0xff; 16]));
+    let common = [(&filter.account).into(), (&before).into(), SCANNED_JOBS.into()];
+    let rows = match &filter.row_id {
+        Some(row_id) => session.rows(&statement::JOB_PAGE_OF_ROW, &[common[0], common[1], common[2], row_id.into()]).await?,
+        None => session.rows(&statement::JOB_PAGE, &common).await?,
+    };
+    let scanned_all = rows.len() < usize::try_from(SCANNED_JOBS).unwrap_or(usize::MAX);
+    let mut page = JobRecordPage { jobs: Vec::new(), next: None };
+    for row in &rows {
+        if page.jobs.len() == filter.limit {
+            page.next = page.jobs.last().map(|job| job.job_id);
+            break;
+        }
+        let job = record_without_result(row)?;
+        let conclusion: Option<String> = row.get(9)?;
+        let fits = job.environment == filter.environment
+            && filter.state.is_none_or(|state| state == job.state)
+            && filter.source.as_ref().is_none_or(|source| *source == job.source)
+            && filter.conclusion.is_none_or(|wanted| conclusion.as_deref() == Some(wanted.code()));
+        if fits {
+            page.jobs.push(job);
+        }
+    }
+    if page.next.is_none() && !scanned_all {
+        page.next = rows.last().map(|row| row.get(0)).transpose()?;
+    }
+    // Results may be large: only those of the page are read, not those of every job it looked at.
+    let account = &filter.account;
+    let ids: Vec<JobId> = page.jobs.iter().map(|job| job.job_id).collect();
+    let batch: Vec<[Value<'_>; 2]> = ids.iter().map(|job_id| [account.into(), job_id.into()]).collect();
+    for (number, row) in session.rows_of_each(&statement::RESULT, &batch).await? {
+        page.jobs[number].result = row.get(0)?;
+    }
+    Ok(page)
+}

@@ -1,0 +1,84 @@
+//! Spent nonces, in a ring of time slices that are dropped whole (`domain::nonce_window`).
+
+use std::collections::BTreeMap;
+
+use domain::admission::NonceFact;
+use domain::nonce_window::NonceSlice;
+use protocol::{AccountId, UnixMillis};
+use sha2::{Digest, Sha256};
+
+use crate::error::StoreError;
+use crate::operation::Transaction;
+use crate::session::Value;
+use crate::statement::{self, NONCES};
+
+/// The first half of SHA-256 over key and nonce: short keys make small pages, and nobody can find two nonces that share
+/// 128 bits.
+pub(crate) type NonceHash = [u8; 16];
+
+/// The hash under which a key's nonce is kept.
+pub(crate) fn hash(key_id: &str, nonce: &str) -> NonceHash {
+    // Neither part can contain a dot: the join is unambiguous.
+    let digest = Sha256::new().chain_update(key_id).chain_update(".").chain_update(nonce).finalize();
+    let mut hash = NonceHash::default();
+    hash.copy_from_slice(&digest[..16]);
+    hash
+}
+
+/// Spends the nonces of a batch, each given with its account and signed timestamp. One fact for each, in order.
+pub(crate) async fn spend(
+    transaction: &mut Transaction<'_>,
+    nonces: &[(&AccountId, &NonceHash, i64)],
+    now: UnixMillis,
+) -> Result<Vec<NonceFact>, StoreError> {
+    let window = transaction.settings.window;
+    let mut slots = load_slots(transaction).await?;
+    let mut by_slice: BTreeMap<NonceSlice, Vec<usize>> = BTreeMap::new();
+    for (number, (_, _, timestamp)) in nonces.iter().enumerate() {
+        by_slice.entry(NonceSlice::of(*timestamp, window)).or_default().push(number);
+    }
+    let mut facts = vec![NonceFact::Reused; nonces.len()];
+    for (slice, numbers) in by_slice {
+        match slots.get(&slice.slot()).copied() {
+            Some(held) if held > slice => {
+                // The clock has stepped back into a time whose nonces are gone.
+                numbers.iter().for_each(|&number| facts[number] = NonceFact::Forgotten);
+                continue;
+            }
+            Some(held) if held == slice => {}
+            _ => {
+                turn(transaction, slice).await?;
+                slots.insert(slice.slot(), slice);
+            }
+        }
+        let mut unspent = numbers;
+        for other in NonceSlice::live(now.seconds(), window).filter(|other| *other != slice && slots.get(&other.slot()) == Some(other)) {
+            let batch = rows(nonces, &unspent);
+            let found = transaction.session.rows_of_each(&NONCES[other.slot()].find, &batch).await?;
+            let found: Vec<usize> = found.into_iter().map(|(number, _)| unspent[number]).collect();
+            unspent.retain(|number| !found.contains(number));
+        }
+        let batch = rows(nonces, &unspent);
+        for (number, _) in transaction.session.rows_of_each(&NONCES[slice.slot()].spend, &batch).await? {
+            facts[unspent[number]] = NonceFact::Fresh;
+        }
+    }
+    Ok(facts)
+}
+
+fn rows<'a>(nonces: &[(&'a AccountId, &'a NonceHash, i64)], numbers: &[usize]) -> Vec<[Value<'a>; 2]> {
+    numbers.iter().map(|&number| [nonces[number].0.into(), nonces[number].1.into()]).collect()
+}
+
+async fn load_slots(transaction: &mut Transaction<'_>) -> Result<BTreeMap<usize, NonceSlice>, StoreError> {
+    let rows = transaction.session.rows(&statement::NONCE_SLOTS, &[]).await?;
+    rows.iter().map(|row| Ok((usize::try_from(row.get::<i64>(0)?).unwrap_or(usize::MAX), NonceSlice(row.get(1)?)))).collect()
+}
+
+/// Drops what a slot holds and gives it to a newer slice.
+async fn turn(transaction: &mut Transaction<'_>, slice: NonceSlice) -> Result<(), StoreError> {
+    let slot = slice.slot();
+    transaction.session.rows(&NONCES[slot].clear, &[]).await?;
+    transaction.session.rows(&statement::SET_NONCE_SLOT, &[i64::try_from(slot).unwrap_or_default().into(), slice.0.into()]).await?;
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! An operation on its way through the writer: an input, a function over a transaction, and whoever waits for the
+//! output. The function takes its input by reference, so that the writer can run it again when another operation of the
+//! same batch has spoiled the transaction.
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::effects::Effects;
+use crate::error::StoreError;
+use crate::session::Session;
+use crate::settings::Settings;
+
+/// An open transaction.
+pub(crate) struct Transaction<'c> {
+    pub(crate) session: Session<'c>,
+    pub(crate) settings: &'c Settings,
+    pub(crate) effects: Effects,
+}
+
+/// A function over a transaction.
+pub(crate) type WriteFn<I, T> = for<'a> fn(&'a mut Transaction<'_>, &'a I) -> BoxFuture<'a, Result<T, StoreError>>;
+
+/// What the writer sees of an operation, whatever its input and output are.
+pub(crate) trait Operation: Send {
+    /// Runs it; the output is kept back until [`Operation::answer`].
+    fn run<'a>(&'a mut self, transaction: &'a mut Transaction<'_>) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Tells whoever waits: the output after a commit, else the error.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+/// An operation with its input, and its output once it has run.
+pub(crate) struct Pending<I, T> {
+    pub(crate) input: I,
+    pub(crate) function: WriteFn<I, T>,
+    pub(crate) output: Option<T>,
+    pub(crate) reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<I: Send + Sync, T: Send> Operation for Pending<I, T> {
+    fn run<'a>(&'a mut self, transaction: &'a mut Transaction<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.output = Some((self.function)(transaction, &self.input).await?);
+            Ok(())
+        })
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Self { output, reply, .. } = *self;
+        // Whoever asked may have gone away; what is committed stays.
+        let _ = reply.send(committed.and_then(|()| output.ok_or(StoreError::Closed)));
+    }
+}

@@ -1,0 +1,210 @@
+//! Results: each takes effect exactly once, in the transaction that checks its fence. Conclusion, evidence and row are
+//! written together.
+
+use std::collections::BTreeSet;
+
+use domain::readiness;
+use protocol::device::{Outcome, ReportOutcome, ReportedResult};
+use protocol::fetch_request::Fingerprint;
+use protocol::{AccountId, Class, Context, DeviceId, JobId, JobResult, UnixMillis};
+use sha2::{Digest, Sha256};
+
+use crate::error::StoreError;
+use crate::job::CONCLUDED;
+use crate::operation::Transaction;
+use crate::session::{Row, Value};
+use crate::statement;
+
+/// A result that has been checked, with its JSON ready for storage.
+#[derive(Debug)]
+pub struct PreparedResult {
+    job_id: JobId,
+    fence: u32,
+    result: JobResult,
+    json: String,
+}
+
+impl PreparedResult {
+    /// Makes a checked result ready.
+    #[must_use]
+    pub fn new(reported: ReportedResult) -> Self {
+        let ReportedResult { job_id, fence, result } = reported;
+        let json = serde_json::to_string(&result).unwrap_or_default();
+        Self { job_id, fence, result, json }
+    }
+}
+
+/// A report outside a pull.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) account: AccountId,
+    pub(crate) device: DeviceId,
+    pub(crate) results: Vec<PreparedResult>,
+    pub(crate) now: UnixMillis,
+}
+
+pub(crate) async fn report(transaction: &mut Transaction<'_>, report: &Report) -> Result<Vec<ReportOutcome>, StoreError> {
+    apply(transaction, report.account, report.device, &report.results, report.now).await
+}
+
+/// Applies a device's results. One outcome each, in order.
+pub(crate) async fn apply(
+    transaction: &mut Transaction<'_>,
+    account: AccountId,
+    device: DeviceId,
+    results: &[PreparedResult],
+    now: UnixMillis,
+) -> Result<Vec<ReportOutcome>, StoreError> {
+    if results.is_empty() {
+        return Ok(Vec::new());
+    }
+    // The same job twice in one report: the first counts, the second is looked up like any late one.
+    let mut seen = BTreeSet::new();
+    let first: Vec<usize> = (0..results.len()).filter(|&at| seen.insert(results[at].job_id)).collect();
+    let batch: Vec<[Value<'_>; 4]> =
+        (first.iter()).map(|&at| [(&account).into(), (&results[at].job_id).into(), results[at].fence.into(), (&device).into()]).collect();
+    let held = transaction.session.rows_of_each(&statement::END_LEASE, &batch).await?;
+    let applied: BTreeSet<usize> = held.iter().map(|(number, _)| first[*number]).collect();
+    let ending: Vec<Conclusive<'_>> = applied.iter().map(|&at| Conclusive::of(account, &results[at], device)).collect();
+    conclude(transaction, &ending, now).await?;
+
+    let late: Vec<&PreparedResult> = (0..results.len()).filter(|at| !applied.contains(at)).map(|at| &results[at]).collect();
+    let mut late_outcomes = late_outcomes(transaction, account, device, &late).await?.into_iter();
+    Ok((results.iter().enumerate())
+        .map(|(at, result)| {
+            let outcome = if applied.contains(&at) { Outcome::Applied } else { late_outcomes.next().unwrap_or(Outcome::Unknown) };
+            ReportOutcome { job_id: result.job_id, outcome }
+        })
+        .collect())
+}
+
+/// What became of results whose lease is not held (any more).
+async fn late_outcomes(
+    transaction: &mut Transaction<'_>,
+    account: AccountId,
+    device: DeviceId,
+    late: &[&PreparedResult],
+) -> Result<Vec<Outcome>, StoreError> {
+    let batch: Vec<[Value<'_>; 2]> = late.iter().map(|result| [(&account).into(), (&result.job_id).into()]).collect();
+    let mut outcomes = vec![Outcome::Unknown; late.len()];
+    for (number, row) in transaction.session.rows_of_each(&statement::HOW_ENDED, &batch).await? {
+        let (state, fence, by): (Option<i64>, Option<u32>, Option<DeviceId>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let was_this = state == Some(CONCLUDED) && fence == Some(late[number].fence) && by == Some(device);
+        outcomes[number] = if was_this { Outcome::Duplicate } else { Outcome::Superseded };
+    }
+    Ok(outcomes)
+}
+
+/// A result that ends its job.
+pub(crate) struct Conclusive<'r> {
+    pub(crate) account: AccountId,
+    pub(crate) job_id: JobId,
+    pub(crate) fence: u32,
+    /// Who made it; none: the relay itself.
+    pub(crate) device: Option<DeviceId>,
+    pub(crate) result: &'r JobResult,
+    pub(crate) json: &'r str,
+}
+
+impl<'r> Conclusive<'r> {
+    fn of(account: AccountId, prepared: &'r PreparedResult, device: DeviceId) -> Self {
+        Self {
+            account,
+            job_id: prepared.job_id,
+            fence: prepared.fence,
+            device: Some(device),
+            result: &prepared.result,
+            json: &prepared.json,
+        }
+    }
+}
+
+/// Ends jobs: conclusion, evidence and row together. The jobs have left the queue tables already.
+pub(crate) async fn conclude(transaction: &mut Transaction<'_>, ending: &[Conclusive<'_>], now: UnixMillis) -> Result<(), StoreError> {
+    let batch: Vec<[Value<'_>; 7]> = (ending.iter())
+        .map(|end| {
+            let code = end.result.conclusion.code();
+            [
+                (&end.account).into(),
+                (&end.job_id).into(),
+                CONCLUDED.into(),
+                now.into(),
+                code.into(),
+                end.fence.into(),
+                end.device.as_ref().into(),
+            ]
+        })
+        .collect();
+    let concluded = transaction.session.rows_of_each(&statement::CONCLUDE_JOB, &batch).await?;
+    let evidence: Vec<[Value<'_>; 3]> = (concluded.iter())
+        .map(|(number, _)| {
+            let end = &ending[*number];
+            [(&end.account).into(), (&end.job_id).into(), end.json.into()]
+        })
+        .collect();
+    transaction.session.each(&statement::INSERT_RESULT, &evidence).await?;
+    let rows = concluded.iter().map(|(number, row)| RowChange::of(&ending[*number], row)).collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<[Value<'_>; 11]> = rows.iter().map(RowChange::values).collect();
+    transaction.session.each(&statement::CONCLUDE_ROW, &rows).await?;
+    transaction.effects.ended.extend(concluded.iter().map(|(number, _)| ending[*number].job_id));
+    Ok(())
+}
+
+/// What a conclusion changes in its row.
+struct RowChange<'r> {
+    end: &'r Conclusive<'r>,
+    environment: i64,
+    source: String,
+    row_id: String,
+    context_used: bool,
+    checked: Fingerprint,
+}
+
+impl<'r> RowChange<'r> {
+    /// `row` is that of `report/conclude_job`.
+    fn of(end: &'r Conclusive<'r>, row: &Row) -> Result<Self, StoreError> {
+        let context = read_context(row.get(5)?)?;
+        let (tracking_url, expected_domain): (String, Option<String>) = (row.get(3)?, row.get(4)?);
+        Ok(Self {
+            end,
+            environment: row.get(0)?,
+            source: row.get(1)?,
+            row_id: row.get(2)?,
+            context_used: readiness::context_was_used(&context, end.result),
+            checked: row_inputs(&tracking_url, expected_domain.as_deref()),
+        })
+    }
+
+    fn values(&self) -> [Value<'_>; 11] {
+        let result = self.end.result;
+        // A result without a chain says nothing about when the link was last checked.
+        let checked_at = (result.conclusion.class() != Class::Skipped && !result.hops.is_empty()).then_some(result.checked_at);
+        [
+            (&self.end.account).into(),
+            self.environment.into(),
+            (&self.source).into(),
+            (&self.row_id).into(),
+            (&self.end.job_id).into(),
+            result.conclusion.code().into(),
+            result.final_url.as_deref().into(),
+            (&result.detail).into(),
+            checked_at.into(),
+            self.context_used.into(),
+            (&self.checked.0).into(),
+        ]
+    }
+}
+
+/// Hash over what a row's check depends on: when it differs from the row's own, the row has changed since.
+pub(crate) fn row_inputs(tracking_url: &str, expected_domain: Option<&str>) -> Fingerprint {
+    let hash = Sha256::new().chain_update(tracking_url).chain_update(b"\n").chain_update(expected_domain.unwrap_or_default());
+    Fingerprint(hash.finalize().into())
+}
+
+/// Reads a stored context; none is an empty one.
+pub(crate) fn read_context(json: Option<String>) -> Result<Context, StoreError> {
+    json.map_or_else(
+        || Ok(Context::default()),
+        |json| serde_json::from_str(&json).map_err(|error| StoreError::Corrupt(format!("context: {error}"))),
+    )
+}

@@ -1,0 +1,131 @@
+//! Rows as scripts read them. Readiness is computed here, when they are read.
+
+use domain::readiness::{RowFacts, not_ready_reasons};
+use protocol::{AccountId, Class, Conclusion, Environment, JobId, UnixMillis};
+
+use crate::error::StoreError;
+use crate::report::row_inputs;
+use crate::session::{Row, Session};
+use crate::statement;
+
+/// Rows that one page looks at, so that a filter which fits few rows costs no more than one that fits many.
+const SCANNED_ROWS: i64 = 2_000;
+
+/// Which rows a page shows.
+#[derive(Clone, Debug)]
+pub struct RowFilter {
+    /// Whose.
+    pub account: AccountId,
+    /// Of which environment.
+    pub environment: Environment,
+    /// Of this source.
+    pub source: Option<String>,
+    /// Ready, or not.
+    pub ready_for_ads: Option<bool>,
+    /// Behind this source and row id.
+    pub after: Option<(String, String)>,
+    /// At most this many; 1 to 200.
+    pub limit: usize,
+}
+
+/// A page of rows, by source and row id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowRecordPage {
+    /// The rows.
+    pub rows: Vec<protocol::Row>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<(String, String)>,
+}
+
+/// Which row, and how readiness is measured.
+#[derive(Clone, Debug)]
+pub(crate) struct RowKey {
+    pub(crate) account: AccountId,
+    pub(crate) environment: Environment,
+    pub(crate) source: String,
+    pub(crate) row_id: String,
+}
+
+pub(crate) async fn one(
+    session: &mut Session<'_>,
+    key: &RowKey,
+    now: UnixMillis,
+    freshness_millis: i64,
+) -> Result<Option<protocol::Row>, StoreError> {
+    let parameters = [(&key.account).into(), key.environment.into(), (&key.source).into(), (&key.row_id).into()];
+    let row = session.row(&statement::ROW, &parameters).await?;
+    row.map(|row| record(&row, now, freshness_millis)).transpose()
+}
+
+pub(crate) async fn page(
+    session: &mut Session<'_>,
+    filter: &RowFilter,
+    now: UnixMillis,
+    freshness_millis: i64,
+) -> Result<RowRecordPage, StoreError> {
+    // A source's rows stand together: begin before its first one.
+    let start = filter.after.clone().unwrap_or_else(|| (filter.source.clone().unwrap_or_default(), String::new()));
+    let parameters = [(&filter.account).into(), filter.environment.into(), (&start.0).into(), (&start.1).into(), SCANNED_ROWS.into()];
+    let rows = session.rows(&statement::ROW_PAGE, &parameters).await?;
+    let scanned_all = rows.len() < usize::try_from(SCANNED_ROWS).unwrap_or(usize::MAX);
+    let mut page = RowRecordPage { rows: Vec::new(), next: None };
+    let mut last_seen = None;
+    for row in &rows {
+        let row = record(row, now, freshness_millis)?;
+        if filter.source.as_ref().is_some_and(|source| *source != row.source) {
+            return Ok(page);
+        }
+        if page.rows.len() == filter.limit {
+            page.next = last_seen;
+            return Ok(page);
+        }
+        last_seen = Some((row.source.clone(), row.row_id.clone()));
+        if filter.ready_for_ads.is_none_or(|wanted| wanted == row.ready_for_ads) {
+            page.rows.push(row);
+        }
+    }
+    if !scanned_all {
+        page.next = last_seen;
+    }
+    Ok(page)
+}
+
+/// Reads the columns of `rows/row` and `rows/page`.
+fn record(row: &Row, now: UnixMillis, freshness_millis: i64) -> Result<protocol::Row, StoreError> {
+    let (tracking_url, expected_domain): (String, Option<String>) = (row.get(3)?, row.get(4)?);
+    let job_id: JobId = row.get(5)?;
+    let conclusion = (row.get::<Option<String>>(6)?)
+        .map(|code| code.parse::<Conclusion>().map_err(|_| StoreError::Corrupt(format!("`{code}` is no conclusion"))))
+        .transpose()?;
+    let detail: Option<String> = row.get(8)?;
+    let checked_hash: Option<[u8; 32]> = row.get(11)?;
+    let facts = RowFacts {
+        conclusion,
+        last_checked: row.get(9)?,
+        unchanged: checked_hash == Some(row_inputs(&tracking_url, expected_domain.as_deref()).0),
+        context_used: row.get::<Option<bool>>(10)?.unwrap_or(false),
+    };
+    let not_ready_reasons = not_ready_reasons(&facts, now, freshness_millis);
+    // A failure and a deliberate exclusion never stand in each other's place.
+    let (error, skip_reason) = match conclusion.map(Conclusion::class) {
+        None | Some(Class::Ok) => (None, None),
+        Some(Class::Skipped) => (None, detail),
+        Some(Class::Bad | Class::Review | Class::Inconclusive) => (detail, None),
+    };
+    Ok(protocol::Row {
+        source: row.get(0)?,
+        row_id: row.get(1)?,
+        offer_name: row.get(2)?,
+        tracking_url,
+        expected_domain,
+        check_status: conclusion.map(Conclusion::class).into(),
+        final_url: row.get(7)?,
+        conclusion,
+        error,
+        skip_reason,
+        last_checked: facts.last_checked,
+        job_id: Some(job_id),
+        ready_for_ads: not_ready_reasons.is_empty(),
+        not_ready_reasons,
+    })
+}

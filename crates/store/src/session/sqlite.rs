@@ -1,0 +1,123 @@
+//! The embedded database: opening it so that a commit is durable, and running statements.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
+
+use super::row::{Cell, Row};
+use super::{NumberedRow, Value};
+use crate::error::StoreError;
+use crate::statement::Statement;
+
+/// Older versions carry the WAL-reset corruption bug.
+const OLDEST_VERSION: i32 = 3_051_003;
+/// Prepared statements kept for each connection: all of ours fit, so none is prepared twice.
+const CACHED_STATEMENTS: usize = 160;
+/// Milliseconds to wait for another process that holds the file, a backup say.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// WAL pages between two checkpoints: a third more throughput than the default 1,000 for some milliseconds more pause.
+const CHECKPOINT_PAGES: i64 = 20_000;
+/// Memory for pages of each connection, in KiB (the pragma's negative numbers).
+const PAGE_CACHE_KIB: i64 = 65_536;
+
+/// Opens the database file. Writing connections make it when it does not exist, and check that a commit will be durable.
+pub(crate) fn open(path: &Path, read_only: bool) -> Result<Connection, StoreError> {
+    let version = rusqlite::version_number();
+    if version < OLDEST_VERSION {
+        return Err(StoreError::Setup(format!("SQLite {} is too old; 3.51.3 or newer is needed", rusqlite::version())));
+    }
+    let access =
+        if read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE };
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
+    if !read_only {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        check_durability(&connection)?;
+    }
+    Ok(connection)
+}
+
+/// Reads back what was set: some file systems silently refuse WAL, and a build may override `synchronous`.
+fn check_durability(connection: &Connection) -> Result<(), StoreError> {
+    let journal: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    if journal != "wal" || synchronous != 2 {
+        return Err(StoreError::Setup(format!(
+            "the database file cannot be made durable: journal_mode is {journal} (wal is needed), synchronous is {synchronous} (2, FULL, is needed)"
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn rows(connection: &Connection, statement: &Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+    let mut prepared = prepare(connection, statement)?;
+    let mut rows = Vec::new();
+    run(&mut prepared, parameters, |row| rows.push(row)).map_err(|error| StoreError::in_statement(statement.name, error))?;
+    Ok(rows)
+}
+
+pub(super) fn each<const N: usize>(connection: &Connection, statement: &Statement, batch: &[[Value<'_>; N]]) -> Result<(), StoreError> {
+    let mut prepared = prepare(connection, statement)?;
+    for parameters in batch {
+        run(&mut prepared, parameters, |_| ()).map_err(|error| StoreError::in_statement(statement.name, error))?;
+    }
+    Ok(())
+}
+
+pub(super) fn rows_of_each<const N: usize>(
+    connection: &Connection,
+    statement: &Statement,
+    batch: &[[Value<'_>; N]],
+) -> Result<Vec<NumberedRow>, StoreError> {
+    let mut prepared = prepare(connection, statement)?;
+    let mut rows = Vec::new();
+    for (number, parameters) in batch.iter().enumerate() {
+        run(&mut prepared, parameters, |row| rows.push((number, row))).map_err(|error| StoreError::in_statement(statement.name, error))?;
+    }
+    Ok(rows)
+}
+
+fn prepare<'c>(connection: &'c Connection, statement: &Statement) -> Result<CachedStatement<'c>, StoreError> {
+    connection.prepare_cached(statement.sqlite()).map_err(|error| StoreError::in_statement(statement.name, error))
+}
+
+fn run(prepared: &mut CachedStatement<'_>, parameters: &[Value<'_>], mut each: impl FnMut(Row)) -> rusqlite::Result<()> {
+    for (index, value) in parameters.iter().enumerate() {
+        prepared.raw_bind_parameter(index + 1, value)?;
+    }
+    let columns = prepared.column_count();
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next()? {
+        let cells = (0..columns).map(|index| row.get_ref(index).map(cell)).collect::<rusqlite::Result<_>>()?;
+        each(Row(cells));
+    }
+    Ok(())
+}
+
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(number) => Cell::Int(number),
+        // No column of ours is a real number.
+        ValueRef::Real(_) => Cell::Null,
+        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Cell::Bytes(bytes.to_vec()),
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}

@@ -1,0 +1,21 @@
+//! What the operations of a store depend on beside the database.
+
+use domain::{LeasePolicy, Plans};
+use protocol::signature::FreshnessWindow;
+
+use crate::seal::SealingKey;
+
+/// Settings of a store; the same for every relay that shares its database.
+#[derive(Debug)]
+pub struct Settings {
+    /// The plans that accounts may have.
+    pub plans: Plans,
+    /// How leases and retries go.
+    pub leases: LeasePolicy,
+    /// How long nonces matter.
+    pub window: FreshnessWindow,
+    /// Milliseconds that a row's check stays fresh.
+    pub freshness_millis: i64,
+    /// What secrets are sealed with.
+    pub sealing_key: SealingKey,
+}

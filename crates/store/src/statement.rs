@@ -1,0 +1,139 @@
+//! Every SQL statement of the project, by name. The texts lie in `sql/`, one file a statement; where the two databases
+//! must differ, the two files lie side by side.
+
+use std::sync::OnceLock;
+
+/// One statement in both dialects. Placeholders are `$1`, `$2`, … in both.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    /// What logs and tests call it.
+    pub(crate) name: &'static str,
+    sqlite: &'static str,
+    sqlite_numbered: OnceLock<String>,
+}
+
+impl Statement {
+    const fn new(name: &'static str, sqlite: &'static str) -> Self {
+        Self { name, sqlite, sqlite_numbered: OnceLock::new() }
+    }
+
+    /// The text for SQLite. There `$1` is a *name* and numbered by its first appearance; `?1` is what `$1` is elsewhere.
+    pub(crate) fn sqlite(&self) -> &str {
+        self.sqlite_numbered.get_or_init(|| self.sqlite.replace('$', "?"))
+    }
+}
+
+/// `shared`: one text for both databases. `twin`: a text each. `nonces`: eight statements, one a slot of the ring.
+macro_rules! statements {
+    ($($kind:ident $name:ident = $path:literal;)*) => {
+        $(statements!(@one $kind $name $path);)*
+
+        /// Every statement, for the test that prepares them all.
+        #[cfg(test)]
+        pub(crate) fn all() -> Vec<&'static Statement> {
+            let mut all: Vec<&'static Statement> = Vec::new();
+            $(statements!(@list $kind $name all);)*
+            all
+        }
+    };
+    (@one shared $name:ident $path:literal) => {
+        pub(crate) static $name: Statement = Statement::new($path, include_str!(concat!("../sql/", $path, ".sql")));
+    };
+    (@one twin $name:ident $path:literal) => {
+        pub(crate) static $name: Statement = Statement::new($path, include_str!(concat!("../sql/", $path, ".sqlite.sql")));
+    };
+    (@list $kind:ident $name:ident $all:ident) => { $all.push(&$name); };
+}
+
+statements! {
+    shared INSERT_ACCOUNT = "accounts/insert_account";
+    shared ACCOUNT_BY_NAME = "accounts/account_by_name";
+    shared SET_PLAN = "accounts/set_plan";
+    twin ACCOUNT_TERMS = "accounts/account_terms";
+
+    twin FIND_EARLIER = "admission/find_earlier";
+    twin USAGE_OF = "admission/usage_of";
+    twin ADD_USAGE = "admission/add_usage";
+    twin ADD_BACKLOG = "admission/add_backlog";
+    twin INSERT_JOB = "admission/insert_job";
+    twin INSERT_IDEMPOTENCY = "admission/insert_idempotency";
+    twin INSERT_READY = "admission/insert_ready";
+    twin UPSERT_ROW = "admission/upsert_row";
+
+    shared NONCE_SLOTS = "nonces/slots";
+    shared SET_NONCE_SLOT = "nonces/set_slot";
+
+    twin EXTEND_LEASE = "lease/extend_lease";
+    shared LEASED_BY_POLL = "lease/leased_by_poll";
+    twin TAKE_READY = "lease/take_ready";
+    twin INSERT_LEASED = "lease/insert_leased";
+    twin JOB_TO_LEASE = "lease/job_to_lease";
+    twin RELEASE_LEASE = "lease/release_lease";
+    shared RELEASE_DEVICE = "lease/release_device";
+
+    twin END_LEASE = "report/end_lease";
+    twin CONCLUDE_JOB = "report/conclude_job";
+    twin INSERT_RESULT = "report/insert_result";
+    twin CONCLUDE_ROW = "report/conclude_row";
+    twin HOW_ENDED = "report/how_ended";
+
+    shared JOB_TO_CANCEL = "cancel/job_to_cancel";
+    shared DROP_READY = "cancel/drop_ready";
+    shared DROP_DELAYED = "cancel/drop_delayed";
+    shared DROP_LEASED = "cancel/drop_leased";
+
+    twin TAKE_ENDED_LEASES = "upkeep/take_ended_leases";
+    twin TAKE_DUE = "upkeep/take_due";
+    twin TAKE_EXPIRED = "upkeep/take_expired";
+    twin INSERT_DELAYED = "upkeep/insert_delayed";
+    shared DROP_OLD_LINKS = "upkeep/drop_old_links";
+
+    twin JOB = "jobs/job";
+    twin RESULT = "jobs/result";
+    shared JOB_PAGE = "jobs/page";
+    shared JOB_PAGE_OF_ROW = "jobs/page_of_row";
+    shared ROW = "rows/row";
+    shared ROW_PAGE = "rows/page";
+
+    shared INSERT_KEY = "keys/insert_key";
+    shared ALL_KEYS = "keys/all_keys";
+    shared KEYS_OF_ACCOUNT = "keys/keys_of_account";
+    shared REVOKE_KEY = "keys/revoke_key";
+
+    shared INSERT_DEVICE = "devices/insert_device";
+    shared DEVICE = "devices/device";
+    shared DEVICES_OF_ACCOUNT = "devices/devices_of_account";
+    shared REVOKE_DEVICE = "devices/revoke_device";
+    shared INSERT_LINK = "devices/insert_link";
+    shared CONSUME_LINK = "devices/consume_link";
+}
+
+/// The statements over one nonce table: a table's name cannot be a parameter.
+#[derive(Debug)]
+pub(crate) struct NonceStatements {
+    /// Spends nonces; a row comes back for each that was not spent yet.
+    pub(crate) spend: Statement,
+    /// Finds a spent nonce.
+    pub(crate) find: Statement,
+    /// Drops them all.
+    pub(crate) clear: Statement,
+}
+
+macro_rules! nonce_statements {
+    ($($slot:literal),*) => {
+        pub(crate) static NONCES: [NonceStatements; 8] = [$(NonceStatements {
+            spend: Statement::new(
+                concat!("nonces/spend_", $slot),
+                concat!("INSERT INTO nonces_", $slot, " (account, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1"),
+            ),
+            find: Statement::new(
+                concat!("nonces/find_", $slot),
+                concat!("SELECT 1 FROM nonces_", $slot, " WHERE account = $1 AND hash = $2"),
+            ),
+            // Without WHERE: SQLite then drops the pages instead of visiting the rows.
+            clear: Statement::new(concat!("nonces/clear_", $slot), concat!("DELETE FROM nonces_", $slot)),
+        }),*];
+    };
+}
+
+nonce_statements!(0, 1, 2, 3, 4, 5, 6, 7);

@@ -1,0 +1,356 @@
+//! The store as the relay sees it: one function an operation.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use protocol::device::{HeldJob, ReportOutcome};
+use protocol::linking::Linked;
+use protocol::{AccountId, DeviceId, Environment, JobId, KeyId, UnixMillis};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::account::{self, Account, NewAccount};
+use crate::admission::{AdmissionAnswer, AdmissionRequest, PendingAdmission};
+use crate::cancel::{self, Cancel, Cancelled};
+use crate::database::DatabaseUrl;
+use crate::device::{self, DeviceRecord};
+use crate::error::StoreError;
+use crate::job::{self, JobFilter, JobRecord, JobRecordPage};
+use crate::key::{self, KeyRecord, NewKeyRecord};
+use crate::lease::{self, PullOrder, Pulled, Release};
+use crate::link::{self, ApprovedLink, Poll};
+use crate::migrate;
+use crate::operation::{Pending, WriteFn};
+use crate::reader::Readers;
+use crate::report::{self, PreparedResult, Report};
+use crate::row::{self, RowFilter, RowKey, RowRecordPage};
+use crate::session;
+use crate::settings::Settings;
+use crate::upkeep::{self, Upkeep, UpkeepOrder};
+use crate::wake::{EndedWatch, ReadyWatch, Wake};
+use crate::writer::{self, Command};
+
+/// An open store. Cheap to clone; all clones share one writer.
+#[derive(Clone)]
+pub struct Store(Arc<Shared>);
+
+struct Shared {
+    settings: Arc<Settings>,
+    wake: Arc<Wake>,
+    readers: Readers,
+    writer: mpsc::Sender<Command>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date, and starts the writer.
+    ///
+    /// # Errors
+    /// When the database cannot be opened, migrated, or made durable.
+    pub async fn open(url: &DatabaseUrl, settings: Settings) -> Result<Self, StoreError> {
+        let DatabaseUrl::Sqlite(path) = url.clone();
+        let settings = Arc::new(settings);
+        let wake = Arc::new(Wake::default());
+        let (for_writer, for_wake) = (Arc::clone(&settings), Arc::clone(&wake));
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut connection = session::open_sqlite(&path, false)?;
+            migrate::sqlite(&mut connection)?;
+            let (writer, thread) = writer::start(connection, for_writer, for_wake)?;
+            Ok::<_, StoreError>((Readers::new(&path), writer, thread))
+        });
+        let (readers, writer, thread) = opened.await.map_err(|_| StoreError::Closed)??;
+        Ok(Self(Arc::new(Shared { settings, wake, readers, writer, thread: Mutex::new(Some(thread)) })))
+    }
+
+    /// What the store was opened with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Serves what has queued, then closes. Operations that come later fail with [`StoreError::Closed`].
+    pub async fn close(&self) {
+        let _ = self.0.writer.send(Command::Close).await;
+        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        if self.0.writer.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        let nobody = DeviceId::from_bytes([0; 16]);
+        self.0.readers.read(&self.0.settings, nobody, |session, _, id| Box::pin(device::one(session, id))).await.map(|_| ())
+    }
+
+    /// Operations that wait for the writer.
+    #[must_use]
+    pub fn queued_operations(&self) -> usize {
+        self.0.writer.max_capacity() - self.0.writer.capacity()
+    }
+
+    // Admission and jobs.
+
+    /// Decides over a verified request and stores what follows, durably, before it answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] at once when the queue is full; nothing is stored then.
+    pub async fn admit(&self, request: AdmissionRequest) -> Result<AdmissionAnswer, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Command::Admit(Box::new(PendingAdmission { request, answer: None, reply })))?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// One job of the account and environment; `None` when it has no such job.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn job(&self, account: AccountId, environment: Environment, job_id: JobId) -> Result<Option<JobRecord>, StoreError> {
+        self.0.readers.read(&self.0.settings, (account, environment, job_id), |session, _, key| Box::pin(job::one(session, key))).await
+    }
+
+    /// A page of the account's jobs, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn jobs(&self, filter: JobFilter) -> Result<JobRecordPage, StoreError> {
+        self.0.readers.read(&self.0.settings, filter, |session, _, filter| Box::pin(job::page(session, filter))).await
+    }
+
+    /// Cancels a job that has not ended.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn cancel(
+        &self,
+        account: AccountId,
+        environment: Environment,
+        job_id: JobId,
+        now: UnixMillis,
+    ) -> Result<Cancelled, StoreError> {
+        self.write(Cancel { account, environment, job_id, now }, |transaction, order| Box::pin(cancel::cancel(transaction, order))).await
+    }
+
+    /// Listens for the end of a job.
+    #[must_use]
+    pub fn watch_ended(&self, job_id: JobId) -> EndedWatch {
+        self.0.wake.watch_ended(job_id)
+    }
+
+    // Rows.
+
+    /// One row; `None` when the account has no such row.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn row(
+        &self,
+        (account, environment): (AccountId, Environment),
+        (source, row_id): (String, String),
+        now: UnixMillis,
+    ) -> Result<Option<protocol::Row>, StoreError> {
+        let key = RowKey { account, environment, source, row_id };
+        self.0
+            .readers
+            .read(&self.0.settings, (key, now), |session, settings, (key, now)| {
+                Box::pin(row::one(session, key, *now, settings.freshness_millis))
+            })
+            .await
+    }
+
+    /// A page of rows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rows(&self, filter: RowFilter, now: UnixMillis) -> Result<RowRecordPage, StoreError> {
+        self.0
+            .readers
+            .read(&self.0.settings, (filter, now), |session, settings, (filter, now)| {
+                Box::pin(row::page(session, filter, *now, settings.freshness_millis))
+            })
+            .await
+    }
+
+    // Desktops.
+
+    /// Applies results, extends leases, and leases what is ready, in one transaction.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn pull(&self, order: PullOrder) -> Result<Pulled, StoreError> {
+        self.write(order, |transaction, order| Box::pin(lease::pull(transaction, order))).await
+    }
+
+    /// Applies results; one outcome each, in order.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn report(
+        &self,
+        account: AccountId,
+        device: DeviceId,
+        results: Vec<PreparedResult>,
+        now: UnixMillis,
+    ) -> Result<Vec<ReportOutcome>, StoreError> {
+        self.write(Report { account, device, results, now }, |transaction, report| Box::pin(report::report(transaction, report))).await
+    }
+
+    /// Gives leases back. Returns how many were still held.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn release(&self, account: AccountId, device: DeviceId, jobs: Vec<HeldJob>, now: UnixMillis) -> Result<u32, StoreError> {
+        self.write(Release { account, device, jobs, now }, |transaction, release| Box::pin(lease::release(transaction, release))).await
+    }
+
+    /// Listens for newly ready jobs of an account.
+    #[must_use]
+    pub fn watch_ready(&self, account: AccountId) -> ReadyWatch {
+        self.0.wake.watch_ready(account)
+    }
+
+    /// The device of this id, of whichever account.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn device(&self, id: DeviceId) -> Result<Option<DeviceRecord>, StoreError> {
+        self.0.readers.read(&self.0.settings, id, |session, _, id| Box::pin(device::one(session, id))).await
+    }
+
+    /// The devices of an account.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn devices(&self, account: AccountId) -> Result<Vec<DeviceRecord>, StoreError> {
+        self.0.readers.read(&self.0.settings, account, |session, _, account| Box::pin(device::of_account(session, account))).await
+    }
+
+    /// Revokes a device and gives its leases back. `false` when there is nothing to revoke.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn revoke_device(&self, account: AccountId, device: DeviceId, now: UnixMillis) -> Result<bool, StoreError> {
+        self.write((account, device, now), |transaction, order| Box::pin(device::revoke(transaction, order))).await
+    }
+
+    /// Grows by one whenever a device was made or revoked here: what was read before is stale then.
+    #[must_use]
+    pub fn devices_version(&self) -> u64 {
+        self.0.wake.devices_version()
+    }
+
+    /// Stores an approved linking code.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn approve_link(&self, link: ApprovedLink) -> Result<(), StoreError> {
+        self.write(link, |transaction, link| Box::pin(link::approve(transaction, link))).await
+    }
+
+    /// Makes a device of an approved code, once. `None` when there is no such approved code.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn consume_link(&self, device_code: String, now: UnixMillis) -> Result<Option<Linked>, StoreError> {
+        let poll = Poll { device_code, new_device_id: DeviceId::random(now), now };
+        self.write(poll, |transaction, poll| Box::pin(link::consume(transaction, poll))).await
+    }
+
+    // Accounts and keys.
+
+    /// The account of this name, made with this plan if there is none.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn ensure_account(&self, name: &str, plan: &str, now: UnixMillis) -> Result<Account, StoreError> {
+        let new = NewAccount { id: AccountId::random(now), name: name.to_owned(), plan: plan.to_owned(), now };
+        self.write(new, |transaction, new| Box::pin(account::ensure(transaction, new))).await
+    }
+
+    /// Gives an account another plan.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn set_plan(&self, account: AccountId, plan: &str) -> Result<(), StoreError> {
+        self.write((account, plan.to_owned()), |transaction, change| Box::pin(account::set_plan(transaction, change))).await
+    }
+
+    /// Stores a key; its secret is sealed first. `false`: the id is taken.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn insert_key(&self, new: NewKeyRecord) -> Result<bool, StoreError> {
+        self.write(new, |transaction, new| Box::pin(key::insert(transaction, new))).await
+    }
+
+    /// Revokes a key. `false`: the account has no such key.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn revoke_key(&self, account: AccountId, key_id: KeyId, now: UnixMillis) -> Result<bool, StoreError> {
+        self.write((account, key_id, now), |transaction, order| Box::pin(key::revoke(transaction, order))).await
+    }
+
+    /// Every key of every account, secrets opened.
+    ///
+    /// # Errors
+    /// When the database fails, or a secret does not open with the sealing key.
+    pub async fn all_keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        self.0.readers.read(&self.0.settings, (), |session, settings, ()| Box::pin(key::all(session, settings))).await
+    }
+
+    /// The keys of an account, newest first, revoked ones included.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keys(&self, account: AccountId) -> Result<Vec<KeyRecord>, StoreError> {
+        self.0
+            .readers
+            .read(&self.0.settings, account, |session, settings, account| Box::pin(key::of_account(session, settings, account)))
+            .await
+    }
+
+    /// Grows by one whenever keys or plans changed here: what was read before is stale then.
+    #[must_use]
+    pub fn keys_version(&self) -> u64 {
+        self.0.wake.keys_version()
+    }
+
+    // Time.
+
+    /// One step of what time does to jobs: leases and waits end, deadlines pass. `jitter` is random, from 0 to 1.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn upkeep(&self, now: UnixMillis, jitter: f64) -> Result<Upkeep, StoreError> {
+        self.write(UpkeepOrder { now, jitter }, |transaction, order| Box::pin(upkeep::step(transaction, order))).await
+    }
+
+    async fn write<I, T>(&self, input: I, function: WriteFn<I, T>) -> Result<T, StoreError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Command::Run(Box::new(Pending { input, function, output: None, reply })))?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    fn queue(&self, command: Command) -> Result<(), StoreError> {
+        self.0.writer.try_send(command).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("queued_operations", &self.queued_operations()).finish_non_exhaustive()
+    }
+}
