@@ -79,14 +79,14 @@ fn dead_data(repository: &Repository) -> Vec<Finding> {
         .collect()
 }
 
-/// Whether some source names the file, or takes in its folder whole (`"…/migrations/sqlite"`, `"../../fixtures/messages"`).
+/// Whether some source names the file: by its name, by folder and stem (`"admission/insert_job"` for
+/// `admission/insert_job.sqlite.sql`), or by taking in its folder whole (`"../../fixtures/messages"`).
 fn is_named(repository: &Repository, file: &SourceFile) -> bool {
-    let folder_name = file.folder().rsplit('/').next().unwrap_or_default();
-    let endings = [format!("{folder_name}\""), format!("{folder_name}/\""), format!("{folder_name}`")];
-    let takes_folder =
-        |text: &str| endings.iter().any(|ending| text.contains(&format!("/{ending}")) || text.contains(&format!("\"{ending}")));
+    let folder = file.folder().rsplit('/').next().unwrap_or_default();
+    let stem = file.name().split('.').next().unwrap_or_default();
+    let names = [file.name().to_owned(), format!("{folder}/{stem}\""), format!("/{folder}\""), format!("\"{folder}\"")];
     let naming = repository.files.iter().filter(|other| NAMING_EXTENSIONS.contains(&other.extension()) && other.path != file.path);
-    naming.map(SourceFile::text).any(|text| text.contains(file.name()) || takes_folder(text))
+    naming.map(SourceFile::text).any(|text| names.iter().any(|name| text.contains(name)))
 }
 
 #[cfg(test)]
@@ -118,8 +118,12 @@ mod tests {
     #[test]
     fn data_is_alive_when_a_source_names_it_or_its_folder() {
         let found = dead(&[
-            ("crates/a/src/lib.rs", "const A: &str = include_str!(\"sql/used.sql\"); embed!(\"migrations/sqlite\");"),
+            (
+                "crates/a/src/lib.rs",
+                "const A: &str = include_str!(\"sql/used.sql\"); statement!(\"sql/stem\"); embed!(\"migrations/sqlite\");",
+            ),
             ("crates/a/src/sql/used.sql", ""),
+            ("crates/a/src/sql/stem.sqlite.sql", ""),
             ("crates/a/src/sql/unused.sql", ""),
             ("crates/a/migrations/sqlite/V1__begin.sql", ""),
             ("crates/a/migrations/postgres/V1__start.sql", ""),
