@@ -1,1 +1,43 @@
-//! placeholder
+//! Tracking URL in, chain of hops and one conclusion out.
+//!
+//! [`Resolver::resolve`] always ends in a [`protocol::JobResult`]. The judge of what a link does is a real browser: the
+//! HTTP engine follows every rule that needs none, and says so when it cannot know. [`guard`] classifies each resolved
+//! address before it is dialled.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), resolver::SetupError> {
+//! let resolver = resolver::Resolver::new(resolver::Settings::default())?;
+//! let request = resolver::ResolveRequest { tracking_url: "https://trk.example/a1".to_owned(), ..Default::default() };
+//! let result = resolver.resolve(&request).await;
+//! println!("{}: {}", result.conclusion, result.detail);
+//! # Ok(()) }
+//! ```
+
+mod answer;
+pub mod budgets;
+pub mod chain;
+pub mod conclude;
+mod connect;
+mod context;
+mod fetch;
+pub mod guard;
+mod http1;
+mod location;
+mod pace;
+pub mod proxy;
+mod report;
+mod request;
+mod resolve;
+pub mod rules;
+mod settings;
+mod walk;
+
+pub use budgets::Budgets;
+pub use chain::{Chain, End};
+pub use conclude::{Expectation, Verdict, conclude};
+pub use context::default_user_agent;
+pub use proxy::ProxyProfile;
+pub use request::ResolveRequest;
+pub use resolve::Resolver;
+pub use rules::Rules;
+pub use settings::{BrowserChoice, Settings, SetupError};

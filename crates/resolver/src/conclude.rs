@@ -1,0 +1,257 @@
+//! The verdict: one pure function over a chain, the expectation and the rules. The order is that of the conclusions
+//! (`protocol::Conclusion`): the first that holds. What never leaves a desktop without a request (`skipped_*`,
+//! `not_executed`) is decided elsewhere; `input_invalid` before there is a chain.
+
+use protocol::Conclusion;
+use url::Url;
+
+use crate::chain::{Chain, Content, End, Page};
+use crate::rules::Rules;
+
+/// What the link's owner expects of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// Registrable domain or host where it should land.
+    pub domain: Option<String>,
+    /// Query parameters that the final URL must have.
+    pub required_parameters: Vec<RequiredParameter>,
+    /// The final URL that was accepted before; another host or path is drift.
+    pub accepted_url: Option<Url>,
+}
+
+/// A query parameter that must reach the landing page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequiredParameter {
+    /// Its name, decoded.
+    pub name: String,
+    /// Its value, decoded; `None` when any value but an empty one will do.
+    pub value: Option<String>,
+}
+
+/// A conclusion with its grounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The verdict.
+    pub conclusion: Conclusion,
+    /// The grounds in a sentence.
+    pub detail: String,
+    /// Index of the hop that decided, where there is one.
+    pub failing_hop: Option<u32>,
+}
+
+/// Concludes.
+#[must_use]
+pub fn conclude(chain: &Chain, expectation: &Expectation, rules: &Rules) -> Verdict {
+    let (conclusion, detail) = match &chain.end {
+        End::Refused(refusal) => (Conclusion::TargetRefused, refusal.to_string()),
+        End::RefusedScheme { target } => (Conclusion::TargetRefused, format!("it leads to `{}`, which browsers refuse", shortened(target))),
+        End::ContextUnavailable(cause) => (Conclusion::ContextUnavailable, cause.clone()),
+        End::NameUnresolved(cause) => (Conclusion::DnsFailed, cause.clone()),
+        End::ConnectFailed(cause) => (Conclusion::ConnectFailed, cause.clone()),
+        End::TlsFailed(cause) => (Conclusion::TlsFailed, cause.clone()),
+        End::TimedOut(cause) => (Conclusion::TimedOut, cause.clone()),
+        End::Loop { repeats } => {
+            (Conclusion::RedirectLoop, format!("the next request would repeat hop {repeats}: same URL, method and cookies"))
+        }
+        End::TooManyHops { limit } => (Conclusion::TooManyHops, format!("it still redirects after {limit} hops")),
+        End::RedirectInvalid(cause) => (Conclusion::RedirectInvalid, cause.clone()),
+        End::AppHandoff { target } => (Conclusion::AppHandoff, format!("it hands over to an app: `{}`", shortened(target))),
+        End::NoContent => (Conclusion::ContentUnusable, "the last answer shows nothing".to_owned()),
+        End::Download { media_type } => (Conclusion::ContentUnusable, format!("the last answer is a download ({media_type})")),
+        End::Page(page) => return conclude_page(chain, page, expectation, rules),
+    };
+    Verdict { conclusion, detail, failing_hop: chain.last_hop() }
+}
+
+fn conclude_page(chain: &Chain, page: &Page, expectation: &Expectation, rules: &Rules) -> Verdict {
+    let failing = |conclusion, detail| Verdict { conclusion, detail, failing_hop: chain.last_hop() };
+    if let Some(handover) = chain.handover.as_ref().filter(|handover| handover.reason.needs_browser()) {
+        return failing(Conclusion::ContextUnavailable, format!("only a browser can tell where it ends: {}", handover.detail));
+    }
+    let status = page.status;
+    if page.lacks_target {
+        return failing(Conclusion::RedirectInvalid, format!("status {status} names no target to go to"));
+    }
+    // Every chain that ends on a page has a hop with a URL that was parsed before.
+    let Some(url) = chain.final_url().and_then(|url| Url::parse(url).ok()) else {
+        return failing(Conclusion::RedirectInvalid, "the last hop has no URL".to_owned());
+    };
+    if let Some(rule) = rules.challenge(page, &url) {
+        return failing(Conclusion::AccessChallenged, format!("a challenge stands before the page (rule `{rule}`)"));
+    }
+    match status {
+        401 | 403 | 407 | 429 | 451 => return failing(Conclusion::AccessChallenged, format!("status {status}: {}", gate(status))),
+        404 | 410 => return failing(Conclusion::HttpGone, format!("status {status}: the page is gone")),
+        400..=499 => return failing(Conclusion::HttpClientError, format!("status {status}")),
+        500..=599 => return failing(Conclusion::HttpServerError, format!("status {status}")),
+        _ => (),
+    }
+    match page.content {
+        Content::Empty => return failing(Conclusion::ContentUnusable, "the page is empty".to_owned()),
+        Content::NoDocument => {
+            return failing(Conclusion::ContentUnusable, format!("the last answer is no document ({})", page.media_type));
+        }
+        Content::Undecodable => return failing(Conclusion::ContentUnusable, "the page's bytes do not decode".to_owned()),
+        Content::Document => (),
+    }
+    if let Some(rule) = rules.offer_unavailable(page, &url) {
+        return failing(Conclusion::OfferUnavailable, format!("the page says that there is no offer (rule `{rule}`)"));
+    }
+    let host = url.host_str().unwrap_or_default();
+    if let Some(domain) = expectation.domain.as_deref().filter(|domain| !is_within(host, domain)) {
+        return failing(Conclusion::DestinationMismatch, format!("it lands on `{host}`, expected `{domain}`"));
+    }
+    if let Some(lost) = expectation.required_parameters.iter().find(|required| !required.is_in(&url)) {
+        return failing(Conclusion::ParametersMissing, format!("the parameter `{}` is lost, emptied or altered", lost.name));
+    }
+    if let Some(accepted) = expectation.accepted_url.as_ref().filter(|accepted| place(accepted) != place(&url)) {
+        return failing(
+            Conclusion::Drifted,
+            format!("it lands on `{}`, accepted was `{}`", shortened(url.as_str()), shortened(accepted.as_str())),
+        );
+    }
+    let hops = chain.hops.len();
+    let detail = format!("lands on `{host}` with status {status} after {hops} hop{}", if hops == 1 { "" } else { "s" });
+    Verdict { conclusion: Conclusion::Valid, detail, failing_hop: None }
+}
+
+const fn gate(status: u16) -> &'static str {
+    match status {
+        401 => "it wants a login",
+        403 => "it lets this visitor in no further",
+        407 => "a proxy wants a login",
+        429 => "too many visits from here",
+        _ => "it is withheld for legal reasons",
+    }
+}
+
+impl RequiredParameter {
+    fn is_in(&self, url: &Url) -> bool {
+        url.query_pairs().any(|(name, value)| name == self.name && self.value.as_ref().map_or(!value.is_empty(), |own| *own == value))
+    }
+}
+
+/// Whether `host` is `domain` or lies below it.
+fn is_within(host: &str, domain: &str) -> bool {
+    let (host, domain) = (host.trim_end_matches('.'), domain.trim_end_matches('.'));
+    let lower = domain.to_ascii_lowercase();
+    host == lower || host.strip_suffix(lower.as_str()).is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// Where a URL is, without what differs at each visit: scheme, query and fragment; and without `www.` and a last slash.
+fn place(url: &Url) -> (String, String) {
+    let host = url.host_str().unwrap_or_default();
+    (host.strip_prefix("www.").unwrap_or(host).trim_end_matches('.').to_owned(), url.path().trim_end_matches('/').to_owned())
+}
+
+/// What fits into a sentence.
+fn shortened(text: &str) -> String {
+    const FITS: usize = 200;
+    match text.char_indices().nth(FITS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use protocol::Hop;
+    use protocol::result::{Engine, Observed};
+
+    use super::*;
+    use crate::chain::{Handover, HandoverReason};
+    use crate::guard::{AddressClass, Reason, Refusal};
+
+    fn page(status: u16, content: Content) -> End {
+        End::Page(Box::new(Page { status, content, text: "shoes".into(), ..Page::default() }))
+    }
+
+    fn chain(end: End) -> Chain {
+        let hop = |index, url: &str| Hop { index, url: url.to_owned(), method: "GET".to_owned(), ..Hop::default() };
+        Chain {
+            engine: Engine::Http,
+            hops: vec![hop(0, "https://trk.example/a"), hop(1, "https://www.shop.example/offer?sub=1&e=")],
+            end,
+            delayed_refresh: None,
+            handover: None,
+            observed: Observed::default(),
+            duration: Duration::ZERO,
+        }
+    }
+
+    fn code(end: End) -> &'static str {
+        let verdict = conclude(&chain(end), &Expectation::default(), &Rules::default());
+        assert_eq!(verdict.failing_hop.is_none(), verdict.conclusion == Conclusion::Valid);
+        verdict.conclusion.code()
+    }
+
+    #[test]
+    fn every_end_has_its_conclusion() {
+        let refusal = Refusal { target: "10.0.0.1".into(), reason: Reason::Address(AddressClass::Private) };
+        for (end, expected) in [
+            (End::Refused(refusal), "target_refused"),
+            (End::RefusedScheme { target: "data:,x".into() }, "target_refused"),
+            (End::ContextUnavailable("no proxy".into()), "context_unavailable"),
+            (End::NameUnresolved("x".into()), "dns_failed"),
+            (End::ConnectFailed("x".into()), "connect_failed"),
+            (End::TlsFailed("x".into()), "tls_failed"),
+            (End::TimedOut("x".into()), "timed_out"),
+            (End::Loop { repeats: 0 }, "redirect_loop"),
+            (End::TooManyHops { limit: 20 }, "too_many_hops"),
+            (End::RedirectInvalid("x".into()), "redirect_invalid"),
+            (End::AppHandoff { target: "market://x".into() }, "app_handoff"),
+            (End::NoContent, "content_unusable"),
+            (End::Download { media_type: "application/zip".into() }, "content_unusable"),
+            (page(200, Content::Document), "valid"),
+            (page(300, Content::Document), "valid"),
+            (page(200, Content::Empty), "content_unusable"),
+            (page(200, Content::NoDocument), "content_unusable"),
+            (page(401, Content::Document), "access_challenged"),
+            (page(403, Content::Empty), "access_challenged"),
+            (page(404, Content::Empty), "http_gone"),
+            (page(410, Content::Document), "http_gone"),
+            (page(418, Content::Document), "http_client_error"),
+            (page(503, Content::Document), "http_server_error"),
+            (End::Page(Box::new(Page { status: 302, lacks_target: true, ..Page::default() })), "redirect_invalid"),
+        ] {
+            assert_eq!(code(end.clone()), expected, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_comes_before_the_status_and_the_offer_before_the_domain() {
+        let titled = |title: &str, text: &str, status| Page { status, title: Some(title.into()), text: text.into(), ..Page::default() };
+        assert_eq!(code(End::Page(Box::new(titled("Security check", "", 404)))), "access_challenged");
+        let dead = chain(End::Page(Box::new(titled("Shop", "This offer has expired.", 200))));
+        let expectation = Expectation { domain: Some("other.example".into()), ..Expectation::default() };
+        assert_eq!(conclude(&dead, &expectation, &Rules::default()).conclusion, Conclusion::OfferUnavailable);
+    }
+
+    #[test]
+    fn the_expectation_is_tried_in_order() {
+        let of = |change: &dyn Fn(&mut Expectation)| {
+            let mut expectation = Expectation { domain: Some("Shop.example".into()), ..Expectation::default() };
+            change(&mut expectation);
+            conclude(&chain(page(200, Content::Document)), &expectation, &Rules::default()).conclusion
+        };
+        let required = |name: &str, value: Option<&str>| RequiredParameter { name: name.into(), value: value.map(str::to_owned) };
+        assert_eq!(of(&|_| ()), Conclusion::Valid);
+        assert_eq!(of(&|e| e.domain = Some("hop.example".into())), Conclusion::DestinationMismatch);
+        assert_eq!(of(&|e| e.required_parameters = vec![required("sub", Some("1"))]), Conclusion::Valid);
+        assert_eq!(of(&|e| e.required_parameters = vec![required("sub", Some("2"))]), Conclusion::ParametersMissing);
+        assert_eq!(of(&|e| e.required_parameters = vec![required("e", None)]), Conclusion::ParametersMissing);
+        assert_eq!(of(&|e| e.accepted_url = Url::parse("http://shop.example/offer/").ok()), Conclusion::Valid);
+        assert_eq!(of(&|e| e.accepted_url = Url::parse("https://shop.example/other").ok()), Conclusion::Drifted);
+    }
+
+    #[test]
+    fn what_only_a_browser_can_tell_is_not_claimed() {
+        let mut chain = chain(page(200, Content::Document));
+        chain.handover = Some(Handover { reason: HandoverReason::Script, detail: "a script sets location".into() });
+        assert_eq!(conclude(&chain, &Expectation::default(), &Rules::default()).conclusion, Conclusion::ContextUnavailable);
+        chain.handover = Some(Handover { reason: HandoverReason::HttpStatus, detail: "status 404".into() });
+        assert_eq!(conclude(&chain, &Expectation::default(), &Rules::default()).conclusion, Conclusion::Valid);
+    }
+}
