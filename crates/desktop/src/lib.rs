@@ -1,1 +1,46 @@
-//! placeholder
+//! The desktop: the program on the user's machine that pulls jobs from the relay, resolves them here and reports. It only
+//! ever calls out.
+//!
+//! [`Desktop::start`] links it if need be (`linking`) and starts its loops: `pull` brings jobs and carries results along,
+//! `upkeep` renews leases, reports while a pull waits, stops work whose lease has ended, and notices when the machine
+//! slept. `work` is one job, `held` the leases, `outbox` the results on their way, `gate` the pause after failures.
+//! [`Keys`] manages the account's API keys through the same link.
+//!
+//! What it leaves out: how links are followed (`resolver`), and every rule about jobs (the relay's).
+
+mod backoff;
+mod config;
+mod desktop;
+mod device_key;
+mod gate;
+mod held;
+mod keyring;
+mod keys;
+mod link_file;
+mod linking;
+mod outbox;
+mod private_file;
+mod pull;
+mod relay_client;
+mod session;
+mod sleep_watch;
+mod status;
+mod upkeep;
+mod work;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use config::{Config, DEFAULT_CONCURRENCY, LinkEvent};
+pub use desktop::{Desktop, StartError};
+pub use held::RunningJob;
+pub use keys::{CreatedKey, Keys, KeysError};
+pub use link_file::Link;
+pub use linking::LinkError;
+pub use relay_client::{CallError, Refusal};
+pub use status::{Connection, Event, Status, Totals};
+
+/// Locks for a moment; never held across a wait. The state behind our mutexes is whole at every step, so a thread that
+/// panicked elsewhere leaves nothing half done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

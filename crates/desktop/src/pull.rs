@@ -1,0 +1,130 @@
+//! The loop that brings jobs: whenever a slot is free a pull is open. It carries finished results along, so that a busy
+//! desktop ends and begins jobs in one transaction of the relay's; with nothing to carry it waits for jobs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::device::{MAX_PULL_JOBS, MAX_PULL_WAIT_SECONDS, PullRequest};
+
+use crate::backoff::random_fraction;
+use crate::session::{Ended, Session};
+use crate::work;
+
+/// The least that a pull waits; with jitter up to [`MAX_PULL_WAIT_SECONDS`], so that desktops do not come in step.
+const MIN_WAIT_SECONDS: u32 = 45;
+/// The first and the longest pause after pulls that came back early and empty: a draining relay sends them home like this.
+const EARLY_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// Pulls until shutdown begins, then collects what an open pull may have leased, for the caller to release.
+pub(crate) async fn run(session: Arc<Session>) -> Option<PullRequest> {
+    let mut poll_id = session.new_poll_id();
+    let mut early_and_empty = 0_u32;
+    // Whether a pull under this id may have reached the relay without an answer reaching us.
+    let mut unanswered = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = session.stopping.cancelled() => return unanswered.then(|| collect(poll_id)),
+            () = ready(&session) => {}
+        }
+        let room = session.held.free().min(MAX_PULL_JOBS as usize);
+        let results = session.outbox.take_for_pull();
+        let wait_seconds = if results.is_empty() { wait_seconds(random_fraction()) } else { 0 };
+        let waited = results.is_empty();
+        let request = PullRequest {
+            poll_id,
+            max: u32::try_from(room).unwrap_or(MAX_PULL_JOBS),
+            wait_seconds,
+            running: session.running(),
+            results: Vec::new(),
+        };
+        let wait = Duration::from_secs(wait_seconds.into());
+        let ended = session.pull(request, results, wait).await;
+        session.outbox.pull_ended();
+        match ended {
+            Ended::Answered(answer, took) => {
+                // Answered: whatever it leased is here, so the next pull is another one.
+                (poll_id, unanswered) = (session.new_poll_id(), false);
+                let early = waited && answer.jobs.is_empty() && answer.lost.is_empty() && took + Duration::from_secs(1) < wait;
+                early_and_empty = if early { early_and_empty + 1 } else { 0 };
+                for job in answer.jobs.into_iter().take(room) {
+                    work::take_up(&session, job);
+                }
+            }
+            // The same poll id again: the relay may have leased jobs whose names were lost on the way.
+            Ended::Failed(_) | Ended::GivenUp => unanswered = true,
+        }
+        if early_and_empty > 0 {
+            tokio::select! {
+                () = session.stopping.cancelled() => return None,
+                () = tokio::time::sleep(early_pause(early_and_empty, random_fraction())) => {}
+            }
+        }
+    }
+}
+
+/// Asks for nothing new and only for what the given-up pull has leased.
+fn collect(poll_id: protocol::PollId) -> PullRequest {
+    PullRequest { poll_id, max: 0, wait_seconds: 0, running: Vec::new(), results: Vec::new() }
+}
+
+/// Returns when the relay may be dialled and there is room for a job.
+async fn ready(session: &Session) {
+    loop {
+        session.gate.open().await;
+        let (held, outbox) = (session.held.changed(), session.outbox.changed());
+        tokio::pin!(held, outbox);
+        // Before looking: a change between the look and the wait would be missed.
+        held.as_mut().enable();
+        outbox.as_mut().enable();
+        let room = session.held.free() > 0;
+        if room && !session.outbox.is_full() {
+            return;
+        }
+        if room && session.outbox.is_full() {
+            // Nobody else carries results while no pull waits.
+            drain(session).await;
+            continue;
+        }
+        tokio::select! {
+            () = held => {}
+            () = outbox => {}
+        }
+    }
+}
+
+/// Hands in results without asking for more jobs.
+async fn drain(session: &Session) {
+    let results = session.outbox.take_for_pull();
+    let request = PullRequest { poll_id: session.new_poll_id(), max: 0, wait_seconds: 0, running: session.running(), results: Vec::new() };
+    session.pull(request, results, Duration::ZERO).await;
+    session.outbox.pull_ended();
+}
+
+fn wait_seconds(fraction: f64) -> u32 {
+    let span = f64::from(MAX_PULL_WAIT_SECONDS - MIN_WAIT_SECONDS + 1);
+    // In range by construction: `fraction` is below 1.
+    MIN_WAIT_SECONDS + (span * fraction) as u32
+}
+
+fn early_pause(in_a_row: u32, fraction: f64) -> Duration {
+    let (first, longest) = EARLY_PAUSE;
+    (first * 2_u32.pow(in_a_row.min(8) - 1)).min(longest).mul_f64(0.5 + fraction / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pull_waits_45_to_50_seconds() {
+        assert_eq!(wait_seconds(0.0), 45);
+        assert_eq!(wait_seconds(0.999_999), 50);
+    }
+
+    #[test]
+    fn a_relay_that_sends_pulls_home_is_not_hammered() {
+        assert_eq!(early_pause(1, 0.0), Duration::from_millis(25));
+        assert_eq!(early_pause(1_000, 1.0), Duration::from_secs(5));
+    }
+}

@@ -1,0 +1,141 @@
+//! One run of a desktop: what its loops share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::device::{HeldJob, PullAnswer, PullRequest, ReportOutcome, ReportedResult};
+use protocol::{Clock, PollId, ProblemCode};
+use resolver::Resolver;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::gate::Gate;
+use crate::held::Held;
+use crate::outbox::Outbox;
+use crate::relay_client::{ANSWER_TIMEOUT, CallError, RelayClient};
+use crate::status::{Connection, Journal};
+
+/// The pause after a refusal that only a person can mend, such as a device that was revoked.
+const PAUSE_WHEN_UNWELCOME: Duration = Duration::from_secs(60);
+
+/// What the loops of one run share.
+pub(crate) struct Session {
+    /// Random per start. Never a host name: it goes into logs that are passed around.
+    pub(crate) id: String,
+    pub(crate) client: RelayClient,
+    pub(crate) held: Held,
+    pub(crate) outbox: Outbox,
+    pub(crate) gate: Gate,
+    pub(crate) journal: Journal,
+    pub(crate) resolver: Resolver,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Shutdown has begun.
+    pub(crate) stopping: CancellationToken,
+    /// Open requests are given up and made again: the machine slept, or the connection is dead.
+    pub(crate) redial: Notify,
+    /// The work on jobs.
+    pub(crate) work: TaskTracker,
+}
+
+/// How a request to the relay ended.
+pub(crate) enum Ended<A> {
+    /// With an answer, so many after it was sent.
+    Answered(A, Duration),
+    /// Without one that could be used; the gate knows how long to wait.
+    Failed(CallError),
+    /// It was given up here, to be made again.
+    GivenUp,
+}
+
+impl Session {
+    pub(crate) fn new_poll_id(&self) -> PollId {
+        PollId::random(self.clock.now())
+    }
+
+    /// Sends a pull that waits up to `wait` and applies everything in its answer but the new jobs.
+    pub(crate) async fn pull(&self, mut request: PullRequest, results: Vec<ReportedResult>, wait: Duration) -> Ended<PullAnswer> {
+        request.results = results;
+        let sent = Instant::now();
+        let ended = self.until_redial(self.client.post::<PullAnswer>("/api/device/pull", &request, wait + ANSWER_TIMEOUT)).await;
+        let results = std::mem::take(&mut request.results);
+        match ended {
+            Ended::Answered(answer, took) => {
+                let lost = self.held.lost(&answer.lost, &request.running);
+                self.journal.lost(&lost, "the relay has taken it back");
+                // Leases were extended when the pull arrived. After a long wait that is too long ago to count from here.
+                if took <= ANSWER_TIMEOUT {
+                    self.held.renewed(&request.running, sent, Instant::now());
+                }
+                self.settled(results, &answer.outcomes).await;
+                Ended::Answered(answer, took)
+            }
+            Ended::Failed(error) => {
+                self.failed(&error, results).await;
+                Ended::Failed(error)
+            }
+            Ended::GivenUp => {
+                self.outbox.put_back(results);
+                Ended::GivenUp
+            }
+        }
+    }
+
+    /// Waits for an answer unless shutdown or a redial comes first.
+    pub(crate) async fn until_redial<A>(&self, call: impl Future<Output = Result<A, CallError>>) -> Ended<A> {
+        let sent = Instant::now();
+        tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => Ended::GivenUp,
+            () = self.redial.notified() => Ended::GivenUp,
+            ended = call => match ended {
+                Ok(answer) => {
+                    self.gate.succeeded();
+                    self.journal.connection(Connection::Connected);
+                    Ended::Answered(answer, sent.elapsed())
+                }
+                Err(error) => Ended::Failed(error),
+            },
+        }
+    }
+
+    /// The relay told what became of `results`.
+    pub(crate) async fn settled(&self, results: Vec<ReportedResult>, outcomes: &[ReportOutcome]) {
+        for outcome in outcomes.iter().filter(|outcome| results.iter().any(|result| result.job_id == outcome.job_id)) {
+            self.journal.settled(outcome.job_id, outcome.outcome);
+        }
+        self.outbox.settle(results, outcomes).await;
+    }
+
+    /// A request that carried `results` failed.
+    pub(crate) async fn failed(&self, error: &CallError, results: Vec<ReportedResult>) {
+        if blames_a_result(error) && !results.is_empty() {
+            if let Some(dropped) = self.outbox.refused(results).await {
+                self.journal.dropped(dropped.job_id, error.to_string());
+            }
+            // The relay answers; only this batch was wrong.
+            self.gate.succeeded();
+            return;
+        }
+        self.outbox.put_back(results);
+        let unwelcome = error.refusal().is_some_and(|refusal| matches!(refusal.status, 400..=404)).then_some(PAUSE_WHEN_UNWELCOME);
+        let pause = self.gate.failed(error.retry_after().or(unwelcome));
+        self.journal.connection(Connection::Retrying { reason: error.to_string(), pause });
+    }
+
+    /// What to name as running in a pull.
+    pub(crate) fn running(&self) -> Vec<HeldJob> {
+        self.held.running()
+    }
+}
+
+/// Whether a refusal is about one of the results that came along, and would meet the same batch again.
+fn blames_a_result(error: &CallError) -> bool {
+    let Some(refusal) = error.refusal() else { return false };
+    let points_there = |problem: &protocol::Problem| {
+        let errors = problem.members.get("errors").and_then(|errors| errors.as_array());
+        errors.is_some_and(|errors| errors.iter().any(|error| error["pointer"].as_str().is_some_and(|at| at.starts_with("/results"))))
+    };
+    error.is(ProblemCode::BodyTooLarge) || refusal.problem.as_ref().is_some_and(points_there)
+}
