@@ -11,7 +11,6 @@ use resolver::ResolveRequest;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::outbox::fit;
 use crate::session::Session;
 
 /// Past this a job is given up here. The resolver's own budgets (60 s a chain, a second attempt, the browser after that)
@@ -41,7 +40,7 @@ async fn work(session: Arc<Session>, job: LeasedJob, stop: CancellationToken) {
         ..JobResult::not_executed(detail, session.clock.now())
     };
     let result = match ended {
-        Ok(Ok(result)) => fit(result),
+        Ok(Ok(result)) => result,
         Ok(Err(_)) => {
             tracing::error!(job.id = %job.job_id, "the resolver panicked");
             given_up(Conclusion::ContextUnavailable, "the desktop failed at this link; nothing is known about it".to_owned())

@@ -1,9 +1,9 @@
 //! Results on their way to the relay. A result is on the disk before it is reported and stays there until the relay has
 //! said what became of it, so that neither a crash here nor a lost answer costs the work.
 
-mod fit;
 mod log;
 mod record;
+mod size;
 mod writer;
 
 use std::collections::{HashMap, VecDeque};
@@ -15,8 +15,6 @@ use protocol::device::{HeldJob, MAX_REPORT_BYTES, MAX_RESULTS, ReportOutcome, Re
 use tokio::sync::Notify;
 
 use crate::lock;
-
-pub(crate) use fit::fit;
 
 /// Results that may wait for the relay before no more jobs are pulled: when it takes jobs but no results, stop.
 const MAX_WAITING: usize = 1_000;
@@ -169,7 +167,7 @@ impl Queue {
     fn take(&mut self) -> Vec<ReportedResult> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(result) = self.waiting.front() {
-            bytes += fit::approximate_bytes(&result.result);
+            bytes += size::approximate_bytes(&result.result);
             if batch.len() == self.batch || (bytes > MAX_BATCH_BYTES && !batch.is_empty()) {
                 break;
             }
