@@ -1,1 +1,26 @@
-//! placeholder
+//! The relay: the web service that proves who called, admits signed requests, hands jobs to desktops, and answers what
+//! became of them. [`router`] shows every route on one screen.
+
+mod answer;
+mod body;
+mod config;
+mod connection;
+mod device_api;
+mod health;
+mod ingress;
+mod keys;
+mod maintenance;
+mod metrics;
+mod operator;
+mod problem;
+mod rate;
+mod relay;
+mod router;
+mod secrets;
+mod server;
+mod state;
+
+pub use config::Config;
+pub use operator::PendingLink;
+pub use relay::{Relay, StartError};
+pub use secrets::{InstallSecrets, SecretsError};

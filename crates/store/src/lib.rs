@@ -40,6 +40,7 @@ pub use job::{JobFilter, JobRecord, JobRecordPage};
 pub use key::{KeyRecord, NewKeyRecord};
 pub use lease::{PullOrder, Pulled};
 pub use link::ApprovedLink;
+pub use nonce::SpentNonce;
 pub use report::PreparedResult;
 pub use row::{RowFilter, RowRecordPage};
 pub use seal::SealingKey;

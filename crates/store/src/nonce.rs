@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::admission::NonceFact;
+use domain::Month;
+use domain::admission::{NonceFact, Standing};
 use domain::nonce_window::NonceSlice;
-use protocol::{AccountId, UnixMillis};
+use protocol::{AccountId, Environment, UnixMillis};
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
@@ -81,4 +82,36 @@ async fn turn(transaction: &mut Transaction<'_>, slice: NonceSlice) -> Result<()
     transaction.session.rows(&NONCES[slot].clear, &[]).await?;
     transaction.session.rows(&statement::SET_NONCE_SLOT, &[i64::try_from(slot).unwrap_or_default().into(), slice.0.into()]).await?;
     Ok(())
+}
+
+/// A nonce outside an admission: reads and cancellations are signed requests too.
+#[derive(Debug)]
+pub(crate) struct SpendOrder {
+    pub(crate) account: AccountId,
+    pub(crate) environment: Environment,
+    pub(crate) hash: NonceHash,
+    pub(crate) timestamp_seconds: i64,
+    pub(crate) now: UnixMillis,
+}
+
+/// What became of a nonce, and how its account stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpentNonce {
+    /// Whether it was fresh.
+    pub fact: NonceFact,
+    /// The account's monthly quota.
+    pub standing: Standing,
+}
+
+/// Spends one nonce.
+pub(crate) async fn spend_one(transaction: &mut Transaction<'_>, order: &SpendOrder) -> Result<SpentNonce, StoreError> {
+    let facts = spend(transaction, &[(&order.account, &order.hash, order.timestamp_seconds)], order.now).await?;
+    let month = Month::of(order.now);
+    let usage = [[(&order.account).into(), order.environment.into(), month.into()]];
+    let used = transaction.session.rows_of_each(&statement::USAGE_OF, &usage).await?;
+    let terms = transaction.session.rows_of_each(&statement::ACCOUNT_TERMS, &[[(&order.account).into()]]).await?;
+    let plan = terms.first().map(|(_, row)| row.get::<String>(0)).transpose()?;
+    let limit = plan.and_then(|plan| transaction.settings.plans.get(&plan)).and_then(|plan| plan.monthly_fetches);
+    let used = used.first().map(|(_, row)| row.get(0)).transpose()?.unwrap_or(0);
+    Ok(SpentNonce { fact: facts.first().copied().unwrap_or(NonceFact::Reused), standing: Standing { used, limit, month } })
 }

@@ -40,6 +40,10 @@ pub(crate) struct Pending<I, T> {
 impl<I: Send + Sync, T: Send> Operation for Pending<I, T> {
     fn run<'a>(&'a mut self, transaction: &'a mut Transaction<'_>) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
+            // Whoever asked has gone away: leasing jobs to a connection that was cut would only delay them.
+            if self.reply.is_closed() {
+                return Ok(());
+            }
             self.output = Some((self.function)(transaction, &self.input).await?);
             Ok(())
         })

@@ -32,6 +32,12 @@ impl PreparedResult {
         let json = serde_json::to_string(&result).unwrap_or_default();
         Self { job_id, fence, result, json }
     }
+
+    /// Bytes that it takes in storage.
+    #[must_use]
+    pub fn json_bytes(&self) -> usize {
+        self.json.len()
+    }
 }
 
 /// A report outside a pull.

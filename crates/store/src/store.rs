@@ -19,6 +19,7 @@ use crate::key::{self, KeyRecord, NewKeyRecord};
 use crate::lease::{self, PullOrder, Pulled, Release};
 use crate::link::{self, ApprovedLink, Poll};
 use crate::migrate;
+use crate::nonce::{self, SpendOrder, SpentNonce};
 use crate::operation::{Pending, WriteFn};
 use crate::reader::Readers;
 use crate::report::{self, PreparedResult, Report};
@@ -104,6 +105,20 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         self.queue(Command::Admit(Box::new(PendingAdmission { request, answer: None, reply })))?;
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Spends the nonce of a signed request that is no admission.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn spend_nonce(
+        &self,
+        (account, environment): (AccountId, Environment),
+        (key_id, nonce, timestamp_seconds): (&str, &str, i64),
+        now: UnixMillis,
+    ) -> Result<SpentNonce, StoreError> {
+        let order = SpendOrder { account, environment, hash: nonce::hash(key_id, nonce), timestamp_seconds, now };
+        self.write(order, |transaction, order| Box::pin(nonce::spend_one(transaction, order))).await
     }
 
     /// One job of the account and environment; `None` when it has no such job.

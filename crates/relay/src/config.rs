@@ -1,0 +1,73 @@
+//! What a relay is started with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use domain::{LeasePolicy, Plans};
+use protocol::signature::FreshnessWindow;
+use protocol::{Clock, SystemClock};
+use store::DatabaseUrl;
+
+use crate::secrets::InstallSecrets;
+
+/// The settings of one relay.
+#[derive(Clone)]
+pub struct Config {
+    /// Where callers and desktops connect; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Where metrics are served: an address of their own, since they are not for callers. None: not at all.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The URL under which the world knows this relay, without a trailing slash; none: the address it listens on.
+    pub public_url: Option<String>,
+    /// Where the data lives.
+    pub database: DatabaseUrl,
+    /// The keys that belong to this installation.
+    pub secrets: InstallSecrets,
+    /// The account that an empty database gets.
+    pub account: String,
+    /// The plan of that account.
+    pub plan: String,
+    /// Every plan that there is.
+    pub plans: Plans,
+    /// How leases and retries go.
+    pub leases: LeasePolicy,
+    /// How far a signing timestamp may lie from the clock.
+    pub window: FreshnessWindow,
+    /// Milliseconds that a row's check stays fresh.
+    pub freshness_millis: i64,
+    /// Seconds that a desktop waits between two polls of its linking code.
+    pub link_interval_seconds: u32,
+    /// Whether `POST /bench/noop` answers: what a request costs that does nothing. For measuring only.
+    pub bench_noop: bool,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Config {
+    /// A relay on this database with defaults for everything else.
+    #[must_use]
+    pub fn new(listen: SocketAddr, database: DatabaseUrl, secrets: InstallSecrets) -> Self {
+        Self {
+            listen,
+            metrics_listen: None,
+            public_url: None,
+            database,
+            secrets,
+            account: "default".to_owned(),
+            plan: Plans::UNLIMITED.to_owned(),
+            plans: Plans::default(),
+            leases: LeasePolicy::default(),
+            window: FreshnessWindow::default(),
+            freshness_millis: domain::readiness::DEFAULT_FRESHNESS_MILLIS,
+            link_interval_seconds: 5,
+            bench_noop: false,
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config").field("listen", &self.listen).field("database", &self.database).finish_non_exhaustive()
+    }
+}

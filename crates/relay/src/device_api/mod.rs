@@ -1,0 +1,17 @@
+//! What desktops ask for. They only ever call out; the relay has no address for them.
+
+mod devices;
+mod keys;
+mod link;
+mod pull;
+mod release;
+mod report;
+mod results;
+mod signature;
+
+pub(crate) use devices::Devices;
+pub(crate) use keys::{create as create_key, list as list_keys, revoke as revoke_key};
+pub(crate) use link::{PendingLinks, start as start_link, token as link_token};
+pub(crate) use pull::pull;
+pub(crate) use release::release;
+pub(crate) use report::report;

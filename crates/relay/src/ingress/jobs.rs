@@ -1,0 +1,107 @@
+//! Jobs for their callers: one (with a wait for its end), a page, cancel.
+
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use protocol::{Conclusion, JobId, JobPage, JobState};
+use store::{Cancelled, JobFilter, JobRecord};
+use tokio::time::Instant;
+
+use crate::answer;
+use crate::ingress::limits::Refused;
+use crate::ingress::query::Query;
+use crate::ingress::signature::{Caller, NoBody, Signed};
+use crate::problem::Refusal;
+use crate::state::Shared;
+
+/// Seconds that `wait` may ask for: below what proxies cut.
+const MAX_WAIT_SECONDS: usize = 60;
+/// A lost wake-up costs no more than this.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// Jobs and rows of one page.
+pub(super) const PAGE: std::ops::RangeInclusive<usize> = 1..=200;
+/// Jobs and rows of a page whose caller says nothing.
+pub(super) const DEFAULT_PAGE: usize = 50;
+
+/// `GET /api/links/jobs/{jobId}?wait=SECONDS`
+pub(crate) async fn one(
+    State(state): State<Shared>,
+    Path(job_id): Path<String>,
+    uri: Uri,
+    Signed { caller, .. }: Signed<NoBody>,
+) -> Result<Response, Refused> {
+    let limits = caller.spend_nonce(&state).await?;
+    let refused = |refusal| Refused(Some(limits), refusal);
+    let query = Query::read(&uri, &["wait"]).map_err(refused)?;
+    let wait = query.number("wait", 0..=MAX_WAIT_SECONDS, 0).map_err(refused)?;
+    let job_id: JobId = job_id.parse().map_err(|_| refused(Refusal::NotFound))?;
+    let record = wait_for_end(&state, &caller, job_id, Duration::from_secs(wait as u64)).await.map_err(refused)?;
+    Ok(limits.on(answer::job(record, false, &state.public_url).and_then(|job| answer::json(StatusCode::OK, &job))))
+}
+
+async fn wait_for_end(state: &Shared, caller: &Caller, job_id: JobId, wait: Duration) -> Result<JobRecord, Refusal> {
+    let deadline = Instant::now() + wait;
+    let watch = state.store.watch_ended(job_id);
+    loop {
+        // Listen before looking, or the end falls between.
+        let ended = watch.listen();
+        let record = state.store.job(caller.key.account, caller.key.environment, job_id).await?.ok_or(Refusal::NotFound)?;
+        if record.state.has_ended() || Instant::now() >= deadline || state.draining.is_cancelled() {
+            return Ok(record);
+        }
+        tokio::select! {
+            () = ended => {}
+            () = state.draining.cancelled() => {}
+            () = tokio::time::sleep_until(deadline.min(Instant::now() + LOOK_AGAIN)) => {}
+        }
+    }
+}
+
+/// `GET /api/links/jobs?state=&source=&rowId=&conclusion=&cursor=&limit=`
+pub(crate) async fn page(State(state): State<Shared>, uri: Uri, Signed { caller, .. }: Signed<NoBody>) -> Result<Response, Refused> {
+    let limits = caller.spend_nonce(&state).await?;
+    let refused = |refusal| Refused(Some(limits), refusal);
+    let filter = filter(&caller, &uri).map_err(refused)?;
+    let page = state.store.jobs(filter).await.map_err(|error| refused(error.into()))?;
+    let jobs = page.jobs.into_iter().map(|record| answer::job(record, false, &state.public_url)).collect::<Result<Vec<_>, _>>();
+    let page = jobs.map(|jobs| JobPage { jobs, next_cursor: page.next.map(|job_id| job_id.to_string()) });
+    Ok(limits.on(page.and_then(|page| answer::json(StatusCode::OK, &page))))
+}
+
+fn filter(caller: &Caller, uri: &Uri) -> Result<JobFilter, Refusal> {
+    let query = Query::read(uri, &["state", "source", "rowId", "conclusion", "cursor", "limit"])?;
+    Ok(JobFilter {
+        account: caller.key.account,
+        environment: caller.key.environment,
+        state: query.parsed::<JobState>("state", "`queued`, `leased`, `concluded` or `cancelled`")?,
+        source: query.text("source").map(str::to_owned),
+        row_id: query.text("rowId").map(str::to_owned),
+        conclusion: query.parsed::<Conclusion>("conclusion", "the code of a conclusion")?,
+        before: query.parsed::<JobId>("cursor", "the nextCursor of an earlier page")?,
+        limit: query.number("limit", PAGE, DEFAULT_PAGE)?,
+    })
+}
+
+/// `DELETE /api/links/jobs/{jobId}`
+pub(crate) async fn cancel(
+    State(state): State<Shared>,
+    Path(job_id): Path<String>,
+    uri: Uri,
+    Signed { caller, .. }: Signed<NoBody>,
+) -> Result<Response, Refused> {
+    let limits = caller.spend_nonce(&state).await?;
+    let refused = |refusal| Refused(Some(limits), refusal);
+    Query::read(&uri, &[]).map_err(refused)?;
+    let job_id: JobId = job_id.parse().map_err(|_| refused(Refusal::NotFound))?;
+    let key = &caller.key;
+    let cancelled = state.store.cancel(key.account, key.environment, job_id, caller.received_at).await;
+    let record = match cancelled.map_err(|error| refused(error.into()))? {
+        Cancelled::Done(record) => *record,
+        Cancelled::AlreadyConcluded => return Err(refused(Refusal::AlreadyConcluded)),
+        Cancelled::Unknown => return Err(refused(Refusal::NotFound)),
+    };
+    tracing::info!(job.id = %job_id, key.id = %key.key_id, "job cancelled");
+    Ok(limits.on(answer::job(record, false, &state.public_url).and_then(|job| answer::json(StatusCode::OK, &job))))
+}

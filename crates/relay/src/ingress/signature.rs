@@ -1,0 +1,171 @@
+//! Proves who called. The checks stand in the order of the contract: header grammar, content type and size first, with
+//! no key looked up and nothing stored; then key and signature over the raw bytes; then freshness; then the burst
+//! limit; only then is anything parsed.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::request::Parts;
+use axum::http::{Method, header};
+use bytes::Bytes;
+use domain::admission::NonceFact;
+use protocol::fetch_request::MAX_BODY_BYTES;
+use protocol::signature::{CallerHeaders, HeaderFault, HeaderFaultKind, SignedTarget};
+use protocol::strict_json::StrictValue;
+use protocol::{FetchRequest, UnixMillis};
+use sha2::{Digest, Sha256};
+
+use crate::body;
+use crate::ingress::limits::{Limits, Refused};
+use crate::keys::CachedKey;
+use crate::problem::{Received, Refusal};
+use crate::rate::BurstStanding;
+use crate::state::Shared;
+
+/// A payload that came under a valid, fresh signature. Made here and nowhere else.
+pub(crate) struct Signed<P> {
+    pub(crate) caller: Caller,
+    pub(crate) payload: P,
+}
+
+/// Who signed, and under which one-time values.
+pub(crate) struct Caller {
+    pub(crate) key: Arc<CachedKey>,
+    pub(crate) nonce: String,
+    pub(crate) timestamp_seconds: i64,
+    pub(crate) received_at: UnixMillis,
+    pub(crate) burst: Option<BurstStanding>,
+}
+
+/// What a signed body is read as.
+pub(crate) trait Payload: Sized + Send {
+    /// Bytes that the body may have.
+    const MAX_BYTES: usize;
+    /// Whether a body is expected at all, and with it a JSON media type.
+    const HAS_BODY: bool;
+
+    fn read(body: &[u8]) -> Result<Self, Refusal>;
+}
+
+impl Payload for FetchRequest {
+    const MAX_BYTES: usize = MAX_BODY_BYTES;
+    const HAS_BODY: bool = true;
+
+    fn read(body: &[u8]) -> Result<Self, Refusal> {
+        let value = StrictValue::parse(body).map_err(|error| Refusal::MalformedJson(error.to_string()))?;
+        if !matches!(value, StrictValue::Object(_)) {
+            return Err(Refusal::MalformedJson(format!("Expected an object, found {}", value.kind())));
+        }
+        Self::read(&value, |source| source == "platform_api").map_err(Refusal::InvalidPayload)
+    }
+}
+
+/// A request without a body; bytes that come all the same are signed, and then ignored.
+pub(crate) struct NoBody;
+
+impl Payload for NoBody {
+    const MAX_BYTES: usize = 1_024;
+    const HAS_BODY: bool = false;
+
+    fn read(_body: &[u8]) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+}
+
+impl<P: Payload> FromRequest<Shared> for Signed<P> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &Shared) -> Result<Self, Self::Rejection> {
+        let (parts, body) = request.into_parts();
+        let unknown = |refusal| Refused(None, refusal);
+        let headers = read_headers(&parts).map_err(unknown)?;
+        if P::HAS_BODY {
+            require_json(&parts).map_err(unknown)?;
+        }
+        let body = body::read(body, P::MAX_BYTES).await.map_err(unknown)?;
+        let caller = authenticate(state, &parts.method, &parts, &headers, &body).await.map_err(unknown)?;
+        let limits = Limits::known(&caller, caller.key.last_standing());
+        let payload = P::read(&body).map_err(|refusal| Refused(Some(limits), refusal))?;
+        Ok(Self { caller, payload })
+    }
+}
+
+fn read_headers(parts: &Parts) -> Result<CallerHeaders<'_>, Refusal> {
+    let values = |name: &'static str| parts.headers.get_all(name).iter().map(axum::http::HeaderValue::as_bytes);
+    CallerHeaders::read(values).map_err(|HeaderFault { header, kind }| match kind {
+        HeaderFaultKind::Missing => Refusal::MissingHeader(header),
+        HeaderFaultKind::Repeated | HeaderFaultKind::OffGrammar(_) => Refusal::MalformedHeader { header, detail: kind.to_string() },
+    })
+}
+
+/// `application/json`, with or without parameters, once.
+fn require_json(parts: &Parts) -> Result<(), Refusal> {
+    let mut values = parts.headers.get_all(header::CONTENT_TYPE).iter();
+    let essence = values.next().and_then(|value| value.to_str().ok()).map(|value| value.split(';').next().unwrap_or_default().trim());
+    let is_json = essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    if is_json && values.next().is_none() { Ok(()) } else { Err(Refusal::UnsupportedMediaType { expected: "application/json" }) }
+}
+
+async fn authenticate(
+    state: &Shared,
+    method: &Method,
+    parts: &Parts,
+    headers: &CallerHeaders<'_>,
+    body: &Bytes,
+) -> Result<Caller, Refusal> {
+    let path_and_query = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let target = SignedTarget::of(method.as_str(), path_and_query);
+    let key = state.keys.find(headers.key_id).await?;
+    // An unknown key takes the way of a known one, up to the same answer.
+    let secret = key.as_ref().map_or(state.keys.dummy(), |key| &key.secret);
+    let matches = secret.verify(target, headers, body).is_ok();
+    let Some(key) = key.filter(|_| matches) else {
+        return Err(Refusal::InvalidCredentials(Received {
+            body_bytes: body.len(),
+            body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(body)),
+            base: target.recipe(),
+        }));
+    };
+    let received_at = state.now();
+    let timestamp_seconds = headers.timestamp_seconds();
+    state
+        .store
+        .settings()
+        .window
+        .check(timestamp_seconds, received_at.seconds())
+        .map_err(|stale| stale_timestamp(stale.to_string(), received_at))?;
+    let burst = key.burst.as_ref().map(crate::rate::Burst::take).transpose()?;
+    Ok(Caller { key, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, burst })
+}
+
+fn stale_timestamp(mut detail: String, server_time: UnixMillis) -> Refusal {
+    if let Some(first) = detail.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    Refusal::StaleTimestamp { detail, server_time }
+}
+
+impl Caller {
+    /// Spends the nonce of a request that is no admission, and learns how the account stands.
+    pub(crate) async fn spend_nonce(&self, state: &Shared) -> Result<Limits, Refused> {
+        let known = Limits::known(self, self.key.last_standing());
+        let key = &self.key;
+        let spent = state
+            .store
+            .spend_nonce((key.account, key.environment), (key.key_id.as_str(), &self.nonce, self.timestamp_seconds), self.received_at)
+            .await
+            .map_err(|error| Refused(Some(known), error.into()))?;
+        key.remember(spent.standing);
+        let limits = Limits::known(self, Some(spent.standing));
+        match spent.fact {
+            NonceFact::Fresh => Ok(limits),
+            NonceFact::Reused => Err(Refused(Some(limits), Refusal::NonceReused)),
+            NonceFact::Forgotten => Err(Refused(Some(limits), nonce_forgotten(self.received_at))),
+        }
+    }
+}
+
+/// The clock has stepped back into a time whose nonces are gone: whether this one was used cannot be known.
+pub(crate) fn nonce_forgotten(server_time: UnixMillis) -> Refusal {
+    stale_timestamp("the nonces of the timestamp's time have been dropped already".to_owned(), server_time)
+}

@@ -1,0 +1,68 @@
+//! What an operator on the relay's own machine may do from a shell: see and approve linking codes. The token lies in a
+//! file beside the data that only the owner can read.
+
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::answer;
+use crate::problem::Refusal;
+use crate::state::Shared;
+
+/// A desktop that asks to be linked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingLink {
+    /// What the desktop shows.
+    pub user_code: String,
+    /// What people call the machine.
+    pub name: String,
+    /// Operating system and processor.
+    pub platform: String,
+    /// Where it asked from.
+    pub address: String,
+    /// Seconds that the code still lives.
+    pub expires_in: u32,
+}
+
+/// The bearer of the operator's token.
+pub(crate) struct Operator;
+
+impl FromRequestParts<Shared> for Operator {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Shared) -> Result<Self, Refusal> {
+        let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        // Hashes are compared: how long it takes says nothing about the token.
+        let hash = |text: &str| Sha256::digest(text.as_bytes());
+        if given.is_some_and(|given| hash(given) == hash(state.operator_token.expose())) { Ok(Self) } else { Err(Refusal::NotFound) }
+    }
+}
+
+/// `GET /api/operator/links`
+pub(crate) async fn list_links(State(state): State<Shared>, _operator: Operator) -> Result<Response, Refusal> {
+    answer::json(StatusCode::OK, &state.links.pending())
+}
+
+/// `POST /api/operator/links/{userCode}/approve`
+pub(crate) async fn approve_link(
+    State(state): State<Shared>,
+    Path(user_code): Path<String>,
+    _operator: Operator,
+) -> Result<Response, Refusal> {
+    let link = state.links.approve(&state, &user_code).await?;
+    answer::json(StatusCode::OK, &link)
+}
+
+/// `POST /api/operator/links/{userCode}/deny`
+pub(crate) async fn deny_link(
+    State(state): State<Shared>,
+    Path(user_code): Path<String>,
+    _operator: Operator,
+) -> Result<Response, Refusal> {
+    state.links.deny(&user_code)?;
+    answer::json(StatusCode::OK, &serde_json::json!({}))
+}

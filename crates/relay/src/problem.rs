@@ -1,0 +1,254 @@
+//! Refusals, and the one table from refusal to code, detail and members. Handlers return a [`Refusal`]; [`write`] turns
+//! it into a problem (RFC 9457) once, on the way out.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use protocol::fetch_request::PayloadError;
+use protocol::problem::{self, Problem, ProblemCode};
+use protocol::{JobId, UnixMillis};
+use serde_json::{Map, Value, json};
+use store::StoreError;
+
+use crate::answer::REQUEST_ID;
+use crate::state::Shared;
+
+/// Every way in which a request is refused.
+#[derive(Clone, Debug)]
+pub(crate) enum Refusal {
+    MalformedJson(String),
+    InvalidParameter { name: String, detail: String },
+    MissingHeader(&'static str),
+    MalformedHeader { header: &'static str, detail: String },
+    InvalidCredentials(Received),
+    StaleTimestamp { detail: String, server_time: UnixMillis },
+    PlanRequired,
+    NotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    NonceReused,
+    AlreadyConcluded,
+    KeyExists,
+    AccessDenied,
+    ExpiredToken,
+    AuthorizationPending,
+    SlowDown { interval: u32 },
+    BodyTooLarge { limit: usize },
+    UnsupportedMediaType { expected: &'static str },
+    InvalidPayload(Vec<PayloadError>),
+    IdempotencyMismatch { first: JobId },
+    RateLimited { retry_after: u64 },
+    QuotaExceeded { used: u64, limit: u64, renews_at: UnixMillis, retry_after: u64 },
+    BacklogFull { waiting: u64, limit: u64 },
+    Overloaded,
+    OutcomeUnknown,
+    Internal,
+}
+
+/// What arrived under a signature that did not match: a caller finds its own mistake with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) body_bytes: usize,
+    pub(crate) body_sha256: String,
+    pub(crate) base: &'static str,
+}
+
+/// Seconds after which an overloaded relay is worth another try.
+const OVERLOADED_RETRY_SECONDS: u64 = 1;
+/// Seconds after which a full backlog is worth another try.
+const BACKLOG_RETRY_SECONDS: u64 = 10;
+
+impl Refusal {
+    pub(crate) const fn code(&self) -> ProblemCode {
+        match self {
+            Self::MalformedJson(_) => ProblemCode::MalformedJson,
+            Self::InvalidParameter { .. } => ProblemCode::InvalidParameter,
+            Self::MissingHeader(_) => ProblemCode::MissingHeader,
+            Self::MalformedHeader { .. } => ProblemCode::MalformedHeader,
+            Self::InvalidCredentials(_) => ProblemCode::InvalidCredentials,
+            Self::StaleTimestamp { .. } => ProblemCode::StaleTimestamp,
+            Self::PlanRequired => ProblemCode::PlanRequired,
+            Self::NotFound => ProblemCode::NotFound,
+            Self::MethodNotAllowed => ProblemCode::MethodNotAllowed,
+            Self::RequestTimeout => ProblemCode::RequestTimeout,
+            Self::NonceReused => ProblemCode::NonceReused,
+            Self::AlreadyConcluded => ProblemCode::AlreadyConcluded,
+            Self::KeyExists => ProblemCode::KeyExists,
+            Self::AccessDenied => ProblemCode::AccessDenied,
+            Self::ExpiredToken => ProblemCode::ExpiredToken,
+            Self::AuthorizationPending => ProblemCode::AuthorizationPending,
+            Self::SlowDown { .. } => ProblemCode::SlowDown,
+            Self::BodyTooLarge { .. } => ProblemCode::BodyTooLarge,
+            Self::UnsupportedMediaType { .. } => ProblemCode::UnsupportedMediaType,
+            Self::InvalidPayload(_) => ProblemCode::InvalidPayload,
+            Self::IdempotencyMismatch { .. } => ProblemCode::IdempotencyMismatch,
+            Self::RateLimited { .. } => ProblemCode::RateLimited,
+            Self::QuotaExceeded { .. } => ProblemCode::QuotaExceeded,
+            Self::BacklogFull { .. } => ProblemCode::BacklogFull,
+            Self::Overloaded => ProblemCode::Overloaded,
+            Self::OutcomeUnknown => ProblemCode::OutcomeUnknown,
+            Self::Internal => ProblemCode::Internal,
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::MalformedJson(detail) => format!("{detail}. Send one JSON object without duplicate members."),
+            Self::InvalidParameter { name, detail } => format!("{name}: {detail}."),
+            Self::MissingHeader(header) => format!("{header} is missing. A signed request has each of its headers exactly once."),
+            Self::MalformedHeader { header, detail } => format!("{header}: {detail}."),
+            Self::InvalidCredentials(_) => {
+                "The key is not known or revoked, or the signature is not that of its secret over what was received. Compare bodyBytes and \
+                 bodySha256 with what you signed; `link-peeler sign` shows the base."
+                    .to_owned()
+            }
+            Self::StaleTimestamp { detail, .. } => format!("{detail}. Set the clock by serverTime and sign again."),
+            Self::PlanRequired => "The account's plan has no signed requests. Change the plan.".to_owned(),
+            Self::NotFound => "There is nothing here, or nothing that belongs to this account.".to_owned(),
+            Self::MethodNotAllowed => "This path has other methods; the Allow header names them.".to_owned(),
+            Self::RequestTimeout => "The body did not arrive in time. Send it again on a new connection.".to_owned(),
+            Self::NonceReused => "This key has used the nonce before. Sign again with a new nonce; the idempotency key stays.".to_owned(),
+            Self::AlreadyConcluded => "The job has concluded; there is nothing left to cancel.".to_owned(),
+            Self::KeyExists => "The key id is taken. Make a new one.".to_owned(),
+            Self::AccessDenied => "An operator has denied this desktop.".to_owned(),
+            Self::ExpiredToken => "The code has run out or was used. Ask for a new one.".to_owned(),
+            Self::AuthorizationPending => "No operator has approved the code yet. Poll again after the interval.".to_owned(),
+            Self::SlowDown { interval } => format!("Poll every {interval} s at most."),
+            Self::BodyTooLarge { limit } => format!("The body may have at most {limit} bytes."),
+            Self::UnsupportedMediaType { expected } => format!("Send Content-Type: {expected}."),
+            Self::InvalidPayload(errors) => match errors.as_slice() {
+                [PayloadError { pointer, detail }] => format!("{} {detail}.", if pointer.is_empty() { "The body" } else { pointer }),
+                several => format!("{} members are wrong; errors names each.", several.len()),
+            },
+            Self::IdempotencyMismatch { first } => {
+                format!(
+                    "The idempotency key made {first} from another payload. Use a new key for a new job, or send the first payload again."
+                )
+            }
+            Self::RateLimited { retry_after } => format!("The key may not send more requests now. Wait {retry_after} s."),
+            Self::QuotaExceeded { used, limit, renews_at, .. } => {
+                format!("{used} of {limit} fetches are used; the quota renews at {renews_at}.")
+            }
+            Self::BacklogFull { waiting, limit } => {
+                format!("{waiting} jobs wait and {limit} may. Link a desktop or wait until some have been resolved.")
+            }
+            Self::Overloaded => "The relay is at its capacity. Nothing was stored; send the same request again.".to_owned(),
+            Self::OutcomeUnknown => "The database did not confirm in time. Send the job again with the same idempotency key.".to_owned(),
+            Self::Internal => "The relay failed; its log names the request id. Nothing was stored.".to_owned(),
+        }
+    }
+
+    fn members(&self) -> Map<String, Value> {
+        let members = match self {
+            Self::MissingHeader(header) | Self::MalformedHeader { header, .. } => json!({ "header": header }),
+            Self::InvalidParameter { name, .. } => json!({ "parameter": name }),
+            Self::InvalidCredentials(received) => {
+                json!({ "bodyBytes": received.body_bytes, "bodySha256": received.body_sha256, "base": received.base })
+            }
+            Self::StaleTimestamp { server_time, .. } => json!({ "serverTime": server_time }),
+            Self::InvalidPayload(errors) => json!({ "errors": errors }),
+            Self::IdempotencyMismatch { first } => json!({ "jobId": first }),
+            Self::RateLimited { .. } => json!({ "violated-policies": ["burst"] }),
+            Self::QuotaExceeded { used, limit, renews_at, .. } => {
+                json!({ "violated-policies": ["monthly"], "used": used, "limit": limit, "renewsAt": renews_at })
+            }
+            Self::BacklogFull { waiting, limit } => json!({ "violated-policies": ["backlog"], "waiting": waiting, "limit": limit }),
+            Self::SlowDown { interval } => json!({ "interval": interval }),
+            Self::MalformedJson(_)
+            | Self::PlanRequired
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::RequestTimeout
+            | Self::NonceReused
+            | Self::AlreadyConcluded
+            | Self::KeyExists
+            | Self::AccessDenied
+            | Self::ExpiredToken
+            | Self::AuthorizationPending
+            | Self::BodyTooLarge { .. }
+            | Self::UnsupportedMediaType { .. }
+            | Self::Overloaded
+            | Self::OutcomeUnknown
+            | Self::Internal => Value::Null,
+        };
+        if let Value::Object(members) = members { members } else { Map::new() }
+    }
+
+    /// Seconds for `Retry-After`.
+    const fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::RateLimited { retry_after } | Self::QuotaExceeded { retry_after, .. } => Some(*retry_after),
+            Self::BacklogFull { .. } => Some(BACKLOG_RETRY_SECONDS),
+            Self::SlowDown { interval } => Some(*interval as u64),
+            Self::Overloaded | Self::OutcomeUnknown => Some(OVERLOADED_RETRY_SECONDS),
+            _ => None,
+        }
+    }
+
+    fn type_uri(&self, public_url: &str) -> String {
+        // Registered types where they fit, so that generic callers understand them.
+        match self {
+            Self::RateLimited { .. } | Self::QuotaExceeded { .. } => {
+                "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
+            }
+            Self::Overloaded => "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".to_owned(),
+            _ => format!("{public_url}/problems/{}", self.code()),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Overloaded | StoreError::Closed => Self::Overloaded,
+            StoreError::OutcomeUnknown => Self::OutcomeUnknown,
+            StoreError::Setup(_) | StoreError::Database(_) | StoreError::Corrupt(_) => {
+                tracing::error!(%error, "store failed");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives every answer its request id, and every refusal its body.
+pub(crate) async fn write(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
+    let request_id = state.new_request_id();
+    request.extensions_mut().insert(request_id);
+    let mut response = next.run(request).await;
+    let id = HeaderValue::from_str(&request_id.to_string()).unwrap_or(HeaderValue::from_static("req_"));
+    response.headers_mut().insert(REQUEST_ID, id);
+    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
+    state.metrics.refused(refusal.code());
+    tracing::debug!(request_id = %request_id, code = %refusal.code(), detail = refusal.detail(), "refused");
+    let problem = Problem {
+        type_uri: refusal.type_uri(&state.public_url),
+        title: refusal.code().title().to_owned(),
+        status: refusal.code().status(),
+        detail: refusal.detail(),
+        code: refusal.code().to_string(),
+        request_id: request_id.to_string(),
+        members: refusal.members(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(problem::MEDIA_TYPE));
+    headers.remove(header::CONTENT_LENGTH);
+    if let Some(seconds) = refusal.retry_after() {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if problem.status == 401 {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("LinkPeeler-HMAC-SHA256"));
+    }
+    headers.insert(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
+    *response.body_mut() = serde_json::to_vec(&problem).unwrap_or_default().into();
+    response
+}

@@ -1,0 +1,55 @@
+//! The burst limit of one API key, in memory: against floods, not for accounting. Monthly quotas live in the database.
+
+use std::num::NonZeroU32;
+
+use domain::Plan;
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::problem::Refusal;
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
+
+/// How many requests a key may send now.
+pub(crate) struct Burst {
+    limiter: Limiter,
+    size: u32,
+    per_second: u32,
+    clock: DefaultClock,
+}
+
+/// How a key stands with its burst limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BurstStanding {
+    pub(crate) size: u32,
+    pub(crate) per_second: u32,
+    pub(crate) remaining: u32,
+}
+
+impl Burst {
+    /// The limit of a plan; none when it has none.
+    pub(crate) fn of(plan: &Plan) -> Option<Self> {
+        let per_second = plan.requests_per_second?;
+        let size: NonZeroU32 = plan.burst.unwrap_or(per_second);
+        let clock = DefaultClock::default();
+        let limiter = RateLimiter::direct_with_clock(Quota::per_second(per_second).allow_burst(size), clock.clone()).with_middleware();
+        Some(Self { limiter, size: size.get(), per_second: per_second.get(), clock })
+    }
+
+    /// Takes one request.
+    pub(crate) fn take(&self) -> Result<BurstStanding, Refusal> {
+        let standing = |remaining| BurstStanding { size: self.size, per_second: self.per_second, remaining };
+        self.limiter.check().map(|state| standing(state.remaining_burst_capacity())).map_err(|not_until| {
+            let wait = not_until.wait_time_from(self.clock.now());
+            Refusal::RateLimited { retry_after: wait.as_secs() + 1 }
+        })
+    }
+}
+
+impl std::fmt::Debug for Burst {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Burst").field("size", &self.size).finish_non_exhaustive()
+    }
+}

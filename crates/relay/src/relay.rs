@@ -1,0 +1,180 @@
+//! Starting and stopping a relay.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{AccountId, UnixMillis};
+use store::{SealingKey, Settings, Store, StoreError};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::device_api::{Devices, PendingLinks};
+use crate::keys::Keys;
+use crate::maintenance;
+use crate::metrics::Metrics;
+use crate::operator::PendingLink;
+use crate::router;
+use crate::server;
+use crate::state::{RelayState, Shared};
+
+/// Time that requests under way get when the relay shuts down.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A running relay.
+#[derive(Debug)]
+pub struct Relay {
+    state: Shared,
+    address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
+    tasks: TaskTracker,
+}
+
+/// Why a relay did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The freshness window is wider than nonces are remembered.
+    #[error("the freshness window may have at most {} s in all", domain::nonce_window::MAX_WINDOW_SECONDS)]
+    Window,
+    /// No plan has this name.
+    #[error("there is no plan `{0}`")]
+    UnknownPlan(String),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Relay {
+    /// Starts a relay: opens the store, listens, serves.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, the settings contradict themselves, or the store cannot be opened.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        if config.window.past_seconds + config.window.future_seconds > domain::nonce_window::MAX_WINDOW_SECONDS {
+            return Err(StartError::Window);
+        }
+        if config.plans.get(&config.plan).is_none() {
+            return Err(StartError::UnknownPlan(config.plan));
+        }
+        let listen = |address| server::bind(address).map_err(|error| StartError::Listen { address, error });
+        let listener = listen(config.listen)?;
+        let metrics_listener = config.metrics_listen.map(listen).transpose()?;
+        let local = |listener: &tokio::net::TcpListener| {
+            listener.local_addr().map_err(|error| StartError::Listen { address: config.listen, error })
+        };
+        let address = local(&listener)?;
+        let metrics_address = metrics_listener.as_ref().map(local).transpose()?;
+
+        let state = Arc::new(open(&config, address).await?);
+        let tasks = TaskTracker::new();
+        let open_connections = state.metrics.connections.clone();
+        let draining = state.draining.clone();
+        tasks.spawn(server::run(listener, router::router(Arc::clone(&state)), draining.clone(), tasks.clone(), open_connections.clone()));
+        if let Some(listener) = metrics_listener {
+            tasks.spawn(server::run(listener, router::metrics_router(Arc::clone(&state)), draining, tasks.clone(), open_connections));
+        }
+        tasks.spawn(maintenance::run(Arc::clone(&state)));
+        tasks.close();
+        tracing::info!(%address, public_url = state.public_url, "relay started");
+        Ok(Self { state, address, metrics_address, tasks })
+    }
+
+    /// Where callers and desktops connect.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where metrics are served.
+    #[must_use]
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
+    /// The URL under which the world knows this relay, without a trailing slash.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.state.public_url
+    }
+
+    /// The store behind it.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.state.store
+    }
+
+    /// The account that operators on this machine act for.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.state.operator_account
+    }
+
+    /// The desktops that ask to be linked.
+    #[must_use]
+    pub fn pending_links(&self) -> Vec<PendingLink> {
+        self.state.links.pending()
+    }
+
+    /// Approves a linking code. `false`: no such code waits, or the store failed.
+    pub async fn approve_link(&self, user_code: &str) -> bool {
+        self.state.links.approve(&self.state, user_code).await.is_ok()
+    }
+
+    /// Shuts down: takes no new connections, answers waiting requests early and every other one that it has accepted,
+    /// then closes the store.
+    pub async fn shutdown(self) {
+        self.state.draining.cancel();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("requests were still under way at the end of the shutdown time");
+        }
+        self.state.store.close().await;
+        tracing::info!("relay stopped");
+    }
+}
+
+async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartError> {
+    let now = config.clock.now();
+    let settings = Settings {
+        plans: config.plans.clone(),
+        leases: config.leases,
+        window: config.window,
+        freshness_millis: config.freshness_millis,
+        sealing_key: SealingKey::new(&config.secrets.sealing_key()),
+    };
+    let store = Store::open(&config.database, settings).await?;
+    let account = store.ensure_account(&config.account, &config.plan, now).await?;
+    Ok(RelayState {
+        keys: Keys::load(store.clone()).await?,
+        devices: Devices::new(store.clone()),
+        links: PendingLinks::default(),
+        metrics: Metrics::new(started_seconds(now)),
+        clock: Arc::clone(&config.clock),
+        public_url: config.public_url.as_deref().map_or_else(|| format!("http://{address}"), |url| url.trim_end_matches('/').to_owned()),
+        public_url_is_given: config.public_url.is_some(),
+        operator_token: config.secrets.operator_token().clone(),
+        operator_account: account.id,
+        link_interval_seconds: config.link_interval_seconds,
+        bench_noop: config.bench_noop,
+        draining: CancellationToken::new(),
+        store,
+    })
+}
+
+fn started_seconds(now: UnixMillis) -> u64 {
+    u64::try_from(now.seconds()).unwrap_or_default()
+}
+
+impl std::fmt::Debug for RelayState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RelayState").field("public_url", &self.public_url).finish_non_exhaustive()
+    }
+}

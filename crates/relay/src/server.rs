@@ -1,0 +1,67 @@
+//! The accept loop: bounded in connections, and ending without cutting anyone off.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::connection;
+
+/// Connections at once: each may hold a body of 4 MiB at worst, and a process has file handles for more.
+const MAX_CONNECTIONS: usize = 8_192;
+/// Connections that the system keeps until they are accepted.
+const BACKLOG: i32 = 1_024;
+/// Pause after a failed accept: out of file handles, it would else fail again at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds the address, so that a restart need not wait for the old process's last packets.
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts connections until `draining`.
+pub(crate) async fn run(
+    listener: TcpListener,
+    router: Router,
+    draining: CancellationToken,
+    tasks: TaskTracker,
+    open: prometheus_client::metrics::gauge::Gauge,
+) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = draining.cancelled() => return,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = draining.cancelled() => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (router, draining, open) = (router.clone(), draining.clone(), open.clone());
+        tasks.spawn(async move {
+            open.inc();
+            connection::serve(stream, peer, router, draining).await;
+            open.dec();
+            drop(place);
+        });
+    }
+}

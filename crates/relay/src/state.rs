@@ -1,0 +1,44 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+
+use protocol::{Clock, RequestId, Secret, UnixMillis};
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::device_api::{Devices, PendingLinks};
+use crate::keys::Keys;
+use crate::metrics::Metrics;
+
+/// The state behind every route; cloned for each request.
+pub(crate) type Shared = Arc<RelayState>;
+
+/// What every handler shares.
+pub(crate) struct RelayState {
+    pub(crate) store: Store,
+    pub(crate) keys: Keys,
+    pub(crate) devices: Devices,
+    pub(crate) links: PendingLinks,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Without a trailing slash.
+    pub(crate) public_url: String,
+    /// Whether the public URL was given; otherwise desktops may know the relay by another name of this machine.
+    pub(crate) public_url_is_given: bool,
+    pub(crate) operator_token: Secret,
+    pub(crate) operator_account: protocol::AccountId,
+    pub(crate) link_interval_seconds: u32,
+    pub(crate) bench_noop: bool,
+    /// Cancelled when the relay begins to shut down: waiting requests are then answered early.
+    pub(crate) draining: CancellationToken,
+}
+
+impl RelayState {
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    pub(crate) fn new_request_id(&self) -> RequestId {
+        RequestId::random(self.now())
+    }
+}
