@@ -77,28 +77,14 @@ async fn ready(session: &Session) {
         // Before looking: a change between the look and the wait would be missed.
         held.as_mut().enable();
         outbox.as_mut().enable();
-        let room = session.held.free() > 0;
-        if room && !session.outbox.is_full() {
+        if session.held.free() > 0 && !session.outbox.is_full() {
             return;
-        }
-        if room && session.outbox.is_full() {
-            // Nobody else carries results while no pull waits.
-            drain(session).await;
-            continue;
         }
         tokio::select! {
             () = held => {}
             () = outbox => {}
         }
     }
-}
-
-/// Hands in results without asking for more jobs.
-async fn drain(session: &Session) {
-    let results = session.outbox.take_for_pull();
-    let request = PullRequest { poll_id: session.new_poll_id(), max: 0, wait_seconds: 0, running: session.running(), results: Vec::new() };
-    session.pull(request, results, Duration::ZERO).await;
-    session.outbox.pull_ended();
 }
 
 fn wait_seconds(fraction: f64) -> u32 {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::device::{HeldJob, PullAnswer, PullRequest, ReportOutcome, ReportedResult};
-use protocol::{Clock, PollId, ProblemCode};
+use protocol::{Clock, PollId};
 use resolver::Resolver;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -72,7 +72,7 @@ impl Session {
                 Ended::Answered(answer, took)
             }
             Ended::Failed(error) => {
-                self.failed(&error, results).await;
+                self.pull_failed(&error, results);
                 Ended::Failed(error)
             }
             Ended::GivenUp => {
@@ -108,17 +108,32 @@ impl Session {
         self.outbox.settle(results, outcomes).await;
     }
 
-    /// A request that carried `results` failed.
-    pub(crate) async fn failed(&self, error: &CallError, results: Vec<ReportedResult>) {
-        if blames_a_result(error) && !results.is_empty() {
+    /// A pull that carried `results` failed.
+    fn pull_failed(&self, error: &CallError, results: Vec<ReportedResult>) {
+        if is_about_content(error) && !results.is_empty() {
+            // The relay answers; what it says of the results alone will show whether they are to blame.
+            self.gate.succeeded();
+            self.outbox.suspected(results);
+        } else {
+            self.outbox.put_back(results);
+            self.pause(error);
+        }
+    }
+
+    /// A report of `results` failed.
+    pub(crate) async fn report_failed(&self, error: &CallError, results: Vec<ReportedResult>) {
+        if is_about_content(error) {
+            self.gate.succeeded();
             if let Some(dropped) = self.outbox.refused(results).await {
                 self.journal.dropped(dropped.job_id, error.to_string());
             }
-            // The relay answers; only this batch was wrong.
-            self.gate.succeeded();
-            return;
+        } else {
+            self.outbox.put_back(results);
+            self.pause(error);
         }
-        self.outbox.put_back(results);
+    }
+
+    fn pause(&self, error: &CallError) {
         let unwelcome = error.refusal().is_some_and(|refusal| matches!(refusal.status, 400..=404)).then_some(PAUSE_WHEN_UNWELCOME);
         let pause = self.gate.failed(error.retry_after().or(unwelcome));
         self.journal.connection(Connection::Retrying { reason: error.to_string(), pause });
@@ -130,12 +145,7 @@ impl Session {
     }
 }
 
-/// Whether a refusal is about one of the results that came along, and would meet the same batch again.
-fn blames_a_result(error: &CallError) -> bool {
-    let Some(refusal) = error.refusal() else { return false };
-    let points_there = |problem: &protocol::Problem| {
-        let errors = problem.members.get("errors").and_then(|errors| errors.as_array());
-        errors.is_some_and(|errors| errors.iter().any(|error| error["pointer"].as_str().is_some_and(|at| at.starts_with("/results"))))
-    };
-    error.is(ProblemCode::BodyTooLarge) || refusal.problem.as_ref().is_some_and(points_there)
+/// Whether the relay refused a message for what it says: the same again would be refused again.
+fn is_about_content(error: &CallError) -> bool {
+    error.refusal().is_some_and(|refusal| matches!(refusal.status, 400 | 413 | 422))
 }

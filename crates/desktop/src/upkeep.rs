@@ -66,7 +66,7 @@ async fn report(session: &Session) {
     let call = session.client.post::<ReportAnswer>("/api/device/report", &request, ANSWER_TIMEOUT);
     match session.until_redial(call).await {
         Ended::Answered(answer, _) => session.settled(request.results, &answer.outcomes).await,
-        Ended::Failed(error) => session.failed(&error, request.results).await,
+        Ended::Failed(error) => session.report_failed(&error, request.results).await,
         Ended::GivenUp => session.outbox.put_back(request.results),
     }
 }

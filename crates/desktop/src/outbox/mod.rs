@@ -36,6 +36,9 @@ struct Queue {
     batch: usize,
     /// A long pull is open, so results must go by a report of their own.
     pull_waits: bool,
+    /// A pull was refused with results in it: until they are settled, results go by reports, which hold nothing else that
+    /// could be to blame.
+    suspect: bool,
 }
 
 impl Outbox {
@@ -48,7 +51,7 @@ impl Outbox {
         if !found.is_empty() {
             tracing::info!(results = found.len(), "results of an earlier run wait in the outbox");
         }
-        let queue = Queue { waiting: found.into(), on_the_way: 0, batch: MAX_RESULTS, pull_waits: false };
+        let queue = Queue { waiting: found.into(), on_the_way: 0, batch: MAX_RESULTS, pull_waits: false, suspect: false };
         Ok(Self { queue: Mutex::new(queue), writer, changed: Notify::new() })
     }
 
@@ -66,12 +69,12 @@ impl Outbox {
     /// Results that the relay has not settled.
     pub(crate) fn len(&self) -> usize {
         let queue = lock(&self.queue);
-        queue.waiting.len() + queue.on_the_way
+        queue.len()
     }
 
     /// Whether so many results wait that no more jobs should be pulled.
     pub(crate) fn is_full(&self) -> bool {
-        self.len() >= MAX_WAITING
+        lock(&self.queue).is_full()
     }
 
     /// Resolves when something may have changed since it was made.
@@ -83,7 +86,7 @@ impl Outbox {
     /// go by a report of their own.
     pub(crate) fn take_for_pull(&self) -> Vec<ReportedResult> {
         let mut queue = lock(&self.queue);
-        let batch = queue.take();
+        let batch = if queue.suspect { Vec::new() } else { queue.take() };
         queue.pull_waits = batch.is_empty();
         batch
     }
@@ -93,16 +96,16 @@ impl Outbox {
         lock(&self.queue).pull_waits = false;
     }
 
-    /// The next batch for a report: empty unless a pull waits, since the next pull carries results along.
+    /// The next batch for a report: empty as long as the next pull will carry results along.
     pub(crate) fn take_for_report(&self) -> Vec<ReportedResult> {
         let mut queue = lock(&self.queue);
-        if queue.pull_waits { queue.take() } else { Vec::new() }
+        if queue.goes_by_report() { queue.take() } else { Vec::new() }
     }
 
     /// Whether a report has something to do.
     pub(crate) fn wants_report(&self) -> bool {
         let queue = lock(&self.queue);
-        queue.pull_waits && !queue.waiting.is_empty()
+        queue.goes_by_report() && !queue.waiting.is_empty()
     }
 
     /// The next batch, whoever asks: for shutdown.
@@ -124,7 +127,13 @@ impl Outbox {
         self.changed.notify_waiters();
     }
 
-    /// The relay refused the batch for what one of its results is. Half as many go next time; a single one is dropped and
+    /// The relay refused a pull that carried the batch, perhaps for it.
+    pub(crate) fn suspected(&self, batch: Vec<ReportedResult>) {
+        lock(&self.queue).suspect = true;
+        self.put_back(batch);
+    }
+
+    /// The relay refused a report of the batch for what one of its results is. Half as many go next time; a single one is dropped and
     /// returned, since it would be refused for ever and hold up the rest.
     pub(crate) async fn refused(&self, mut batch: Vec<ReportedResult>) -> Option<ReportedResult> {
         if batch.len() > 1 {
@@ -150,6 +159,7 @@ impl Outbox {
             let mut queue = lock(&self.queue);
             queue.on_the_way -= settled.len();
             queue.batch = (queue.batch * 2).min(MAX_RESULTS);
+            queue.suspect &= queue.batch < MAX_RESULTS;
         }
         self.put_back(unsettled);
         let settled = settled.into_iter().map(|result| HeldJob { job_id: result.job_id, fence: result.fence }).collect();
@@ -164,6 +174,19 @@ impl Outbox {
 }
 
 impl Queue {
+    fn len(&self) -> usize {
+        self.waiting.len() + self.on_the_way
+    }
+
+    fn is_full(&self) -> bool {
+        self.len() >= MAX_WAITING
+    }
+
+    /// While a pull waits, or none is made, or none may carry results.
+    fn goes_by_report(&self) -> bool {
+        self.pull_waits || self.suspect || self.is_full()
+    }
+
     fn take(&mut self) -> Vec<ReportedResult> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while let Some(result) = self.waiting.front() {

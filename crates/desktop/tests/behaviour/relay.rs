@@ -336,7 +336,7 @@ fn refused_results(script: &mut Script, results: &[ReportedResult]) -> Option<Re
     }
     let at = results.iter().position(|result| script.poisonous.contains(&result.job_id))?;
     script.seen.refused_reports += 1;
-    let errors = serde_json::json!([{"pointer": format!("/results/{at}/result/finalUrl"), "detail": "must be an http or https URL"}]);
+    let errors = serde_json::json!([{"pointer": "", "detail": format!("result {at} has a member that this relay does not know")}]);
     Some(problem(ProblemCode::InvalidPayload, None, serde_json::Map::from_iter([("errors".to_owned(), errors)])))
 }
 
