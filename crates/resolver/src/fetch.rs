@@ -41,6 +41,11 @@ pub(crate) struct Fetched {
     pub(crate) peer: Peer,
     body: OpenBody,
     origin: Origin,
+    _turn: Turn,
+}
+
+/// The right to have one request under way to a host, until its body has come.
+pub(crate) struct Turn {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -108,8 +113,19 @@ impl Fetcher {
         }
     }
 
+    /// Waits until one more request may go to a URL's host: for a free place, and for the pace.
+    pub(crate) async fn turn(&self, url: &Url) -> Turn {
+        let host = url.host_str().unwrap_or_default();
+        let permit = self.pool.permit(host, url.port_or_known_default().unwrap_or_default()).await;
+        // What the user vouches for (the lab, a test's server) is not somebody else's site.
+        if !self.guard.is_excepted(url) {
+            self.pacer.wait(host).await;
+        }
+        Turn { _permit: permit }
+    }
+
     /// Sends a request and awaits the head of its answer.
-    pub(crate) async fn fetch(&self, request: &Request<'_>) -> Result<Fetched, Failure> {
+    pub(crate) async fn fetch(&self, request: &Request<'_>, turn: Turn) -> Result<Fetched, Failure> {
         let url = request.url;
         // Before a kept connection is used too: a refused port or name must not pass by way of the pool.
         match request.proxy {
@@ -123,14 +139,13 @@ impl Fetcher {
             is_https: url.scheme() == "https",
             proxy: request.proxy.map(|(name, _)| name.to_owned()),
         };
-        let permit = self.pool.permit(&origin).await;
         let mut sent_whole: Option<Vec<u8>> = None;
         loop {
             let (connection, peer) = match self.pool.take(&origin) {
                 Found::Own(connection, peer) => (connection, peer),
                 Found::Shared(shared) => match self.over_http2(request, &shared).await {
                     Ok((head, body)) => {
-                        return Ok(Fetched { head, peer: shared.peer, body: OpenBody::Shared(body), origin, _permit: permit });
+                        return Ok(Fetched { head, peer: shared.peer, body: OpenBody::Shared(body), origin, _turn: turn });
                     }
                     Err(error) if error.is_canceled() || error.is_closed() => {
                         // The server has closed it without seeing the request.
@@ -151,7 +166,6 @@ impl Fetcher {
                     }
                 },
             };
-            self.pace(url, peer.address).await;
             let bytes = sent_whole.get_or_insert_with(|| write_request(request, &origin));
             match connection.exchange(bytes, self.head_bytes).await {
                 Ok((head, opened)) => {
@@ -159,7 +173,7 @@ impl Fetcher {
                         let cause = FetchError::Proxy("the proxy wants other credentials (407)".to_owned());
                         return Err(Failure { cause, peer: Some(peer.address) });
                     }
-                    return Ok(Fetched { head, peer, body: OpenBody::Own(opened), origin, _permit: permit });
+                    return Ok(Fetched { head, peer, body: OpenBody::Own(opened), origin, _turn: turn });
                 }
                 Err(ExchangeError::Stale) => (),
                 Err(ExchangeError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => {
@@ -167,13 +181,6 @@ impl Fetcher {
                 }
                 Err(error) => return Err(Failure { cause: FetchError::Connect(error.to_string()), peer: Some(peer.address) }),
             }
-        }
-    }
-
-    async fn pace(&self, url: &Url, address: CheckedAddr) {
-        // What the user vouches for (the lab, a test's server) is not somebody else's site.
-        if !address.by_exception() {
-            self.pacer.wait(url.host_str().unwrap_or_default()).await;
         }
     }
 
@@ -243,7 +250,6 @@ impl Fetcher {
     }
 
     async fn over_http2(&self, request: &Request<'_>, shared: &Shared) -> Result<(Head, hyper::body::Incoming), hyper::Error> {
-        self.pace(request.url, shared.peer.address).await;
         let mut sender = shared.sender.clone();
         sender.ready().await?;
         let answer = sender.send_request(http2_request(request)).await?;

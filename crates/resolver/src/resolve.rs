@@ -16,7 +16,7 @@ use crate::guard::Guard;
 use crate::report;
 use crate::request::ResolveRequest;
 use crate::settings::{Settings, SetupError};
-use crate::walk::Walk;
+use crate::walk::{Ground, Walk};
 
 /// Resolves tracking URLs. Cheap to clone; clones share connections and bounds.
 #[derive(Clone)]
@@ -86,9 +86,16 @@ impl Shared {
             },
         };
         match context.engine.unwrap_or_default() {
-            EngineChoice::Auto | EngineChoice::Http => Walk::new(&self.fetcher, &self.settings.budgets, context, proxy).run(url).await,
+            EngineChoice::Auto | EngineChoice::Http => Walk::new(self.ground(), context, proxy).run(url).await,
             EngineChoice::Browser => unavailable(Engine::Browser, "this desktop has no browser".to_owned()),
         }
+    }
+}
+
+impl Shared {
+    fn ground(&self) -> Ground<'_> {
+        let Settings { budgets, rules, clock, .. } = &self.settings;
+        Ground { fetcher: &self.fetcher, budgets, rules, now: clock.now().seconds() }
     }
 }
 

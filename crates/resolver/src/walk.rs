@@ -1,33 +1,62 @@
-//! The HTTP engine: walks from hop to hop as a browser's navigation would, and keeps the evidence of each.
+//! The HTTP engine: walks from hop to hop as a browser's navigation would, and keeps the evidence of each. It follows
+//! what needs no script, and says so where one may decide.
+
+mod page;
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use protocol::Context;
-use protocol::result::{Engine, Hop, HopKind, Observed};
+use protocol::result::{DelayedRefresh, Engine, Hop, HopKind, Observed};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::answer::{Head, text};
+use crate::answer::text;
 use crate::budgets::Budgets;
-use crate::chain::{Chain, Content, End, Page};
+use crate::chain::{Chain, End, Handover};
 use crate::context::Identity;
+use crate::cookies::{Jar, Site};
 use crate::fetch::{Failure, FetchError, Fetched, Fetcher, Request};
+use crate::hsts::Hsts;
 use crate::location::{self, Location, OtherScheme};
 use crate::proxy::ProxyProfile;
+use crate::referrer::{self, Policy};
+use crate::rules::Rules;
 
-/// What a walk is made with.
+/// What every walk of a resolver shares.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub(crate) fetcher: &'a Fetcher,
+    pub(crate) budgets: &'a Budgets,
+    pub(crate) rules: &'a Rules,
+    /// Wall time in seconds since the epoch, for the age of cookies. A chain is too short for it to move.
+    pub(crate) now: i64,
+}
+
+/// One walk.
 pub(crate) struct Walk<'a> {
-    fetcher: &'a Fetcher,
-    budgets: &'a Budgets,
+    ground: Ground<'a>,
     identity: Identity,
     proxy: Option<(&'a str, &'a ProxyProfile)>,
+    jar: Jar,
+    hsts: Hsts,
+    navigation: Navigation,
     hops: Vec<Hop>,
-    /// Redirects of this navigation so far.
-    redirects: u32,
     /// Requests that were sent, by what makes them the same one, with the hop that sent them.
     sent: HashMap<u64, u32>,
+    delayed_refresh: Option<DelayedRefresh>,
+    handover: Option<Handover>,
+}
+
+/// What belongs to one navigation and starts afresh when a page sends the browser on.
+struct Navigation {
+    redirects: u32,
+    /// The page that asked for it, for the Referer.
+    source: Option<Url>,
+    policy: Policy,
+    /// The site of the page that asked for it; a typed URL has none.
+    initiator: Option<Site>,
 }
 
 /// The next request of a chain.
@@ -43,23 +72,37 @@ enum Outcome {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(fetcher: &'a Fetcher, budgets: &'a Budgets, context: &Context, proxy: Option<(&'a str, &'a ProxyProfile)>) -> Self {
-        Self { fetcher, budgets, identity: Identity::of(context), proxy, hops: Vec::new(), redirects: 0, sent: HashMap::new() }
+    pub(crate) fn new(ground: Ground<'a>, context: &Context, proxy: Option<(&'a str, &'a ProxyProfile)>) -> Self {
+        let identity = Identity::of(context);
+        let source = identity.first_referer.as_deref().and_then(referrer::given_source);
+        Self {
+            ground,
+            identity,
+            proxy,
+            jar: Jar::default(),
+            hsts: Hsts::default(),
+            navigation: Navigation { redirects: 0, source, policy: Policy::default(), initiator: None },
+            hops: Vec::new(),
+            sent: HashMap::new(),
+            delayed_refresh: None,
+            handover: None,
+        }
     }
 
     /// Walks from `url` to wherever it ends, within the chain's budget.
     pub(crate) async fn run(mut self, url: Url) -> Chain {
         let start = Instant::now();
-        let deadline = start + self.budgets.chain;
+        let mut deadline = start + self.ground.budgets.chain;
         let mut step = Step { url, kind: HopKind::Start };
         let end = loop {
-            match self.hop(step, deadline).await {
+            match self.hop(step, &mut deadline).await {
                 Outcome::Goes(next) => step = next,
                 Outcome::Ends(end) => break end,
             }
         };
         let observed = self.observed();
-        Chain { engine: Engine::Http, hops: self.hops, end, delayed_refresh: None, handover: None, observed, duration: start.elapsed() }
+        let Self { hops, delayed_refresh, handover, .. } = self;
+        Chain { engine: Engine::Http, hops, end, delayed_refresh, handover, observed, duration: start.elapsed() }
     }
 
     fn observed(&self) -> Observed {
@@ -72,58 +115,125 @@ impl<'a> Walk<'a> {
     }
 
     /// One request with its answer, and what it leads to.
-    async fn hop(&mut self, step: Step, deadline: Instant) -> Outcome {
-        let limit = self.budgets.hops;
+    async fn hop(&mut self, step: Step, deadline: &mut Instant) -> Outcome {
+        let limit = self.ground.budgets.hops;
         if self.hops.len() >= limit as usize {
             return Outcome::Ends(End::TooManyHops { limit });
         }
-        if let Some(repeats) = self.repeats(&step) {
+        if let Some(upgraded) = self.hsts.upgraded(&step.url) {
+            return self.upgrade(&step, upgraded);
+        }
+        let cookies = self.cookies(&step.url);
+        if let Some(repeats) = self.repeats(&step, cookies.as_deref()) {
             return Outcome::Ends(End::Loop { repeats });
         }
+        // Waiting for a turn at a busy host is this machine's doing, not the link's: it costs the chain nothing.
+        let waiting = Instant::now();
+        let turn = self.ground.fetcher.turn(&step.url).await;
+        *deadline += waiting.elapsed();
+
         let began = Instant::now();
+        let referer = self.referer(&step.url);
+        self.push(&step, referer.as_deref());
+        let hop_budget = self.ground.budgets.hop;
+        let left = deadline.saturating_duration_since(began);
+        let budget = hop_budget.min(left);
+        let fields = self.fields(&step.url, referer, cookies);
+        let asked = async {
+            let request = Request { method: "GET", url: &step.url, fields: &fields, proxy: self.proxy };
+            match self.ground.fetcher.fetch(&request, turn).await {
+                Ok(fetched) => self.answered(&step, fetched).await,
+                Err(failure) => Outcome::Ends(self.failed(failure)),
+            }
+        };
+        let outcome = tokio::time::timeout(budget, asked).await;
+        self.change_hop(|hop| hop.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        outcome.unwrap_or_else(|_| {
+            let seconds = |budget: Duration| budget.as_secs_f32();
+            Outcome::Ends(End::TimedOut(if hop_budget <= left {
+                format!("no whole answer within {} s", seconds(hop_budget))
+            } else {
+                format!("the chain took longer than {} s", seconds(self.ground.budgets.chain))
+            }))
+        })
+    }
+
+    fn push(&mut self, step: &Step, referer: Option<&str>) {
         let index = u32::try_from(self.hops.len()).unwrap_or(u32::MAX);
-        self.hops.push(Hop { index, url: step.url.to_string(), method: "GET".to_owned(), kind: step.kind, ..Hop::default() });
-        let budget = self.budgets.hop.min(deadline.saturating_duration_since(began));
-        let outcome = tokio::time::timeout(budget, self.ask(&step)).await;
+        let is_web = |referer: &&str| Url::parse(referer).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        self.hops.push(Hop {
+            index,
+            url: step.url.to_string(),
+            method: "GET".to_owned(),
+            kind: step.kind,
+            referrer: referer.filter(is_web).map(str::to_owned),
+            ..Hop::default()
+        });
+    }
+
+    fn change_hop(&mut self, change: impl FnOnce(&mut Hop)) {
         if let Some(hop) = self.hops.last_mut() {
-            hop.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        }
-        outcome.unwrap_or_else(|_| Outcome::Ends(End::TimedOut(self.over_budget(budget))))
-    }
-
-    fn over_budget(&self, budget: Duration) -> String {
-        if budget == self.budgets.hop {
-            format!("no whole answer within {} s", budget.as_secs())
-        } else {
-            format!("the chain took longer than {} s", self.budgets.chain.as_secs())
+            change(hop);
         }
     }
 
-    fn repeats(&mut self, step: &Step) -> Option<u32> {
+    /// A browser answers itself instead of asking over http: an internal 307, which is a redirect like others.
+    fn upgrade(&mut self, step: &Step, upgraded: Url) -> Outcome {
+        self.push(step, None);
+        self.change_hop(|hop| {
+            hop.status = Some(307);
+            hop.location = Some(upgraded.to_string());
+        });
+        self.redirect_to(upgraded)
+    }
+
+    /// The hop that this request would repeat: same URL, method, cookies sent and kind. The fragment is not sent.
+    fn repeats(&mut self, step: &Step, cookies: Option<&str>) -> Option<u32> {
         let mut hasher = DefaultHasher::new();
         step.url[..url::Position::AfterQuery].hash(&mut hasher);
         (step.kind as u8).hash(&mut hasher);
+        cookies.hash(&mut hasher);
         let index = u32::try_from(self.hops.len()).unwrap_or(u32::MAX);
-        match self.sent.insert(hasher.finish(), index) {
-            // The last hop's evidence is worth more than the insertion.
-            Some(repeated) => Some(repeated),
-            None => None,
+        self.sent.insert(hasher.finish(), index)
+    }
+
+    fn cookies(&self, url: &Url) -> Option<String> {
+        let is_cross_site = self.navigation.initiator.as_ref().is_some_and(|initiator| *initiator != Site::of(url));
+        self.jar.field(url, is_cross_site, self.ground.now)
+    }
+
+    fn referer(&self, url: &Url) -> Option<String> {
+        match &self.identity.first_referer {
+            Some(given) if self.hops.is_empty() => Some(given.clone()),
+            _ => self.navigation.source.as_ref().and_then(|source| self.navigation.policy.referer(source, url)),
         }
     }
 
-    async fn ask(&mut self, step: &Step) -> Outcome {
-        let fields = self.identity.fields();
-        let request = Request { method: "GET", url: &step.url, fields: &fields, proxy: self.proxy };
-        match self.fetcher.fetch(&request).await {
-            Ok(fetched) => self.answered(step, fetched).await,
-            Err(failure) => Outcome::Ends(self.failed(failure)),
+    /// The fields of a request, in Chromium's order.
+    fn fields(&self, url: &Url, referer: Option<String>, cookies: Option<String>) -> Vec<(&'static str, String)> {
+        let mut fields = self.identity.fields();
+        if url.scheme() == "https" {
+            let site = match &self.navigation.initiator {
+                None => "none",
+                Some(initiator) if *initiator == Site::of(url) => "same-site",
+                Some(_) => "cross-site",
+            };
+            fields.extend(
+                [("Sec-Fetch-Site", site), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")]
+                    .map(|(name, value)| (name, value.to_owned())),
+            );
         }
+        fields.extend(referer.map(|referer| ("Referer", referer)));
+        fields.extend(cookies.map(|cookies| ("Cookie", cookies)));
+        fields
     }
 
     fn failed(&mut self, failure: Failure) -> End {
-        if let (Some(hop), Some(address)) = (self.hops.last_mut(), failure.peer) {
-            hop.remote_addr = Some(address.address().to_string());
-            hop.guard_exception = address.by_exception();
+        if let Some(address) = failure.peer {
+            self.change_hop(|hop| {
+                hop.remote_addr = Some(address.address().to_string());
+                hop.guard_exception = address.by_exception();
+            });
         }
         match failure.cause {
             FetchError::Refused(refusal) => End::Refused(refusal),
@@ -136,13 +246,19 @@ impl<'a> Walk<'a> {
     }
 
     async fn answered(&mut self, step: &Step, fetched: Fetched) -> Outcome {
-        self.note(&fetched);
+        self.note(&step.url, &fetched);
+        let fields = &fetched.head.fields;
         let status = fetched.head.status;
         if location::is_redirect(status) {
-            match location::read(fetched.head.fields.all("location")) {
+            match location::read(fields.all("location")) {
                 Location::Target(target) => {
-                    let outcome = self.redirected(step, target);
-                    fetched.discard(self.fetcher);
+                    let policy = fields.joined("referrer-policy").as_deref().and_then(Policy::of_field);
+                    self.navigation.policy = policy.unwrap_or(self.navigation.policy);
+                    let outcome = match location::resolve(&step.url, target) {
+                        Ok(url) => self.redirect_to(url),
+                        Err(error) => Outcome::Ends(End::RedirectInvalid(format!("its Location cannot be parsed: {error}"))),
+                    };
+                    fetched.discard(self.ground.fetcher);
                     return outcome;
                 }
                 Location::Contradictory => {
@@ -152,47 +268,48 @@ impl<'a> Walk<'a> {
             }
         }
         if matches!(status, 204 | 205 | 304) {
-            fetched.discard(self.fetcher);
+            fetched.discard(self.ground.fetcher);
             return Outcome::Ends(End::NoContent);
         }
-        Outcome::Ends(self.page(fetched).await)
+        self.page(step, fetched).await
     }
 
-    /// The answer's evidence.
-    fn note(&mut self, fetched: &Fetched) {
-        let Some(hop) = self.hops.last_mut() else { return };
-        hop.status = Some(fetched.head.status);
-        hop.http_version = Some(fetched.head.version.as_str().to_owned());
-        hop.remote_addr = Some(fetched.peer.address.address().to_string());
-        hop.guard_exception = fetched.peer.address.by_exception();
-        hop.tls_version = fetched.peer.tls_version.map(str::to_owned);
-        hop.location = fetched.head.fields.first("location").map(|value| text(value).into_owned());
+    /// The answer's evidence, and what it leaves behind for the hops to come.
+    fn note(&mut self, url: &Url, fetched: &Fetched) {
+        let fields = &fetched.head.fields;
+        let set_cookies = fields.all("set-cookie").filter_map(|field| self.jar.set(field, url, self.ground.now)).collect();
+        self.hsts.learn(url, fields.first("strict-transport-security"));
+        let peer = fetched.peer;
+        self.change_hop(|hop| {
+            hop.status = Some(fetched.head.status);
+            hop.http_version = Some(fetched.head.version.as_str().to_owned());
+            hop.remote_addr = Some(peer.address.address().to_string());
+            hop.guard_exception = peer.address.by_exception();
+            hop.tls_version = peer.tls_version.map(str::to_owned);
+            hop.location = fields.first("location").map(|value| text(value).into_owned());
+            hop.set_cookies = set_cookies;
+        });
     }
 
-    fn redirected(&mut self, step: &Step, target: &[u8]) -> Outcome {
-        self.redirects += 1;
-        if self.redirects > self.budgets.redirects {
-            return Outcome::Ends(End::TooManyHops { limit: self.redirects });
+    fn redirect_to(&mut self, url: Url) -> Outcome {
+        self.navigation.redirects += 1;
+        if self.navigation.redirects > self.ground.budgets.redirects {
+            return Outcome::Ends(End::TooManyHops { limit: self.navigation.redirects });
         }
-        match location::resolve(&step.url, target) {
-            Ok(url) => self.goes(url, HopKind::Http),
-            Err(error) => Outcome::Ends(End::RedirectInvalid(format!("its Location cannot be parsed: {error}"))),
-        }
+        go(url, HopKind::Http)
     }
 
-    fn goes(&self, url: Url, kind: HopKind) -> Outcome {
-        match location::other_scheme(&url) {
-            None => Outcome::Goes(Step { url, kind }),
-            Some(OtherScheme::App) => Outcome::Ends(End::AppHandoff { target: url.into() }),
-            Some(OtherScheme::Refused) => Outcome::Ends(End::RefusedScheme { target: url.into() }),
-        }
+    /// A page sends the browser on: a navigation of its own.
+    fn navigate(&mut self, page: &Url, policy: Policy, url: Url, kind: HopKind) -> Outcome {
+        self.navigation = Navigation { redirects: 0, source: Some(page.clone()), policy, initiator: Some(Site::of(page)) };
+        go(url, kind)
     }
+}
 
-    async fn page(&mut self, fetched: Fetched) -> End {
-        let head: Head = fetched.head.clone();
-        let lacks_target = location::is_redirect(head.status);
-        let body = fetched.read(self.fetcher, self.budgets.body_bytes).await;
-        let content = if body.bytes.iter().all(u8::is_ascii_whitespace) { Content::Empty } else { Content::Document };
-        End::Page(Box::new(Page { status: head.status, content, lacks_target, ..Page::default() }))
+fn go(url: Url, kind: HopKind) -> Outcome {
+    match location::other_scheme(&url) {
+        None => Outcome::Goes(Step { url, kind }),
+        Some(OtherScheme::App) => Outcome::Ends(End::AppHandoff { target: url.into() }),
+        Some(OtherScheme::Refused) => Outcome::Ends(End::RefusedScheme { target: url.into() }),
     }
 }

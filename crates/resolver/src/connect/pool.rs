@@ -80,15 +80,14 @@ impl Pool {
     }
 
     /// Waits for the right to have one more request under way to a host.
-    pub(crate) async fn permit(&self, origin: &Origin) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn permit(&self, host: &str, port: u16) -> Option<OwnedSemaphorePermit> {
         let permits = {
             let mut open = self.open();
             if open.permits.len() >= MAX_HOSTS {
                 let per_host = self.per_host;
                 open.permits.retain(|_, permits| permits.available_permits() < per_host);
             }
-            let key = (origin.host.clone(), origin.port);
-            Arc::clone(open.permits.entry(key).or_insert_with(|| Arc::new(Semaphore::new(self.per_host))))
+            Arc::clone(open.permits.entry((host.to_owned(), port)).or_insert_with(|| Arc::new(Semaphore::new(self.per_host))))
         };
         // A semaphore that nobody closes always grants.
         permits.acquire_owned().await.ok()

@@ -125,9 +125,11 @@ impl Guard {
         if !matches!(url.scheme(), "http" | "https") {
             return refuse(url.scheme(), Reason::Scheme);
         }
-        let Some(host) = url.host_str().filter(|host| !host.is_empty()) else { return refuse(url.scheme(), Reason::NoHost) };
+        if url.host_str().is_none_or(str::is_empty) {
+            return refuse(url.scheme(), Reason::NoHost);
+        }
         let port = url.port_or_known_default().unwrap_or_default();
-        self.check_port(host, port)
+        self.check_port(url, port)
     }
 
     /// As [`Self::check_url`], and no name or literal address of a local network: a proxy resolves names itself, so its
@@ -202,17 +204,31 @@ impl Guard {
         }
     }
 
-    fn check_port(&self, host: &str, port: u16) -> Result<(), Refusal> {
+    /// Whether an exception names where this URL leads: a pattern its host, or an address itself.
+    #[must_use]
+    pub fn is_excepted(&self, url: &Url) -> bool {
+        if self.exceptions.is_empty() {
+            return false;
+        }
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        let allows = |address: IpAddr| self.exceptions.allows(SocketAddr::new(address, port));
+        self.exceptions.connect_to(host, port).is_some()
+            || match url.host() {
+                Some(Host::Ipv4(address)) => allows(IpAddr::V4(address)),
+                Some(Host::Ipv6(address)) => allows(IpAddr::V6(address)),
+                Some(Host::Domain(name)) => is_localhost(name) && names::LOCALHOST.into_iter().any(allows),
+                None => false,
+            }
+    }
+
+    fn check_port(&self, url: &Url, port: u16) -> Result<(), Refusal> {
         let refuse = |class| Err(Refusal { target: format!("port {port}"), reason: Reason::Port(class) });
         match port_class(port) {
             None => Ok(()),
             Some(PortClass::Bad) => refuse(PortClass::Bad),
-            Some(PortClass::Service) => {
-                let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-                let excepted = self.exceptions.connect_to(host, port).is_some()
-                    || literal.is_ok_and(|address| self.exceptions.allows(SocketAddr::new(address, port)));
-                if excepted { Ok(()) } else { refuse(PortClass::Service) }
-            }
+            Some(PortClass::Service) if self.is_excepted(url) => Ok(()),
+            Some(PortClass::Service) => refuse(PortClass::Service),
         }
     }
 

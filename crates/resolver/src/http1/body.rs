@@ -106,11 +106,6 @@ impl Body {
         self.kept
     }
 
-    /// Whether all of it is here.
-    pub(crate) fn is_done(&self) -> bool {
-        self.state == State::Done
-    }
-
     /// Whether the end of the connection is the end of the body.
     pub(crate) fn may_end_with_connection(&self) -> bool {
         matches!(self.state, State::Done | State::UntilClose)
