@@ -103,9 +103,13 @@ impl Standing {
 }
 
 impl<'a> Ledger<'a> {
-    /// Enters the account's plan and how many of its jobs wait.
-    pub fn enter_account(&mut self, account: AccountId, plan: &'a Plan, waiting: u64) {
+    /// Enters the account's plan.
+    pub fn enter_account(&mut self, account: AccountId, plan: &'a Plan) {
         self.plans.insert(account, plan);
+    }
+
+    /// Enters how many of the account's jobs wait.
+    pub fn enter_backlog(&mut self, account: AccountId, waiting: u64) {
         self.waiting.insert(account, waiting);
     }
 
@@ -235,7 +239,8 @@ mod tests {
         for (terms, used, waiting, requests, expected) in table {
             let plan = plan(terms);
             let mut ledger = Ledger::default();
-            ledger.enter_account(ACCOUNT, &plan, *waiting);
+            ledger.enter_account(ACCOUNT, &plan);
+            ledger.enter_backlog(ACCOUNT, *waiting);
             ledger.enter_usage(ACCOUNT, Environment::Live, *used);
             ledger.enter_earlier(request("old", 9, 99).logical, Earlier { job_id: job(99), fingerprint: Fingerprint([9; 32]) });
             let decided: Vec<_> = requests.iter().map(|request| ledger.decide(request)).collect();
@@ -247,7 +252,7 @@ mod tests {
     fn refusals_and_replays_take_no_quota() {
         let plan = plan("api_links = true\nmonthly_fetches = 10\njobs_waiting = 1");
         let mut ledger = Ledger::default();
-        ledger.enter_account(ACCOUNT, &plan, 0);
+        ledger.enter_account(ACCOUNT, &plan);
         for (key, n) in [("a", 1), ("a", 2), ("b", 3), ("c", 4)] {
             ledger.decide(&request(key, 1, n));
         }
@@ -260,7 +265,7 @@ mod tests {
     fn live_and_test_do_not_share_a_quota() {
         let plan = plan("api_links = true\nmonthly_fetches = 1");
         let mut ledger = Ledger::default();
-        ledger.enter_account(ACCOUNT, &plan, 0);
+        ledger.enter_account(ACCOUNT, &plan);
         let live = request("a", 1, 1);
         let test = Request { logical: LogicalJob { environment: Environment::Test, ..live.logical }, ..live };
         assert_eq!([ledger.decide(&live), ledger.decide(&test)], [Decision::Accept, Decision::Accept]);

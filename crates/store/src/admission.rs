@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::admission::{Decision, Earlier, Ledger, LogicalJob, Request, Standing};
-use domain::{Month, Plan};
+use domain::{Month, Plans};
 use protocol::fetch_request::Fingerprint;
 use protocol::{AccountId, Environment, FetchRequest, JobId, JobState, UnixMillis};
 use tokio::sync::oneshot;
@@ -13,7 +13,7 @@ use crate::error::StoreError;
 use crate::job::{self, JobRecord};
 use crate::nonce::{self, NonceHash};
 use crate::operation::Transaction;
-use crate::session::Value;
+use crate::session::{Batch, Session, Value};
 use crate::statement;
 
 /// Every job of a caller has this priority; the lower, the sooner.
@@ -57,8 +57,62 @@ impl AdmissionRequest {
         }
     }
 
+    pub(crate) const fn account(&self) -> AccountId {
+        self.account
+    }
+
     fn logical(&self) -> LogicalJob<'_> {
         LogicalJob { account: self.account, environment: self.environment, idempotency_key: &self.fetch.idempotency_key }
+    }
+
+    fn job_values(&self) -> [Value<'_>; 11] {
+        let fetch = &self.fetch;
+        [
+            (&self.account).into(),
+            (&self.new_job_id).into(),
+            self.environment.into(),
+            (&fetch.idempotency_key).into(),
+            (&fetch.source).into(),
+            (&fetch.row_id).into(),
+            (&fetch.tracking_url).into(),
+            fetch.expected_domain.as_deref().into(),
+            self.context_json.as_deref().into(),
+            self.received_at.into(),
+            self.expires_at.into(),
+        ]
+    }
+
+    fn idempotency_values(&self) -> [Value<'_>; 5] {
+        let key = &self.fetch.idempotency_key;
+        [(&self.account).into(), self.environment.into(), key.into(), (&self.new_job_id).into(), (&self.fingerprint.0).into()]
+    }
+
+    fn ready_values(&self) -> [Value<'_>; 8] {
+        let (nothing, since) = (Value::Int(0), self.received_at.into());
+        let (fence, attempts) = (nothing, nothing);
+        [
+            (&self.account).into(),
+            PRIORITY.into(),
+            since,
+            (&self.new_job_id).into(),
+            self.environment.into(),
+            fence,
+            attempts,
+            self.expires_at.into(),
+        ]
+    }
+
+    fn row_values(&self) -> [Value<'_>; 7] {
+        let fetch = &self.fetch;
+        [
+            (&self.account).into(),
+            self.environment.into(),
+            (&fetch.source).into(),
+            (&fetch.row_id).into(),
+            (&fetch.tracking_url).into(),
+            fetch.expected_domain.as_deref().into(),
+            (&self.new_job_id).into(),
+        ]
     }
 
     fn new_record(&self) -> JobRecord {
@@ -143,18 +197,10 @@ pub(crate) async fn admit(transaction: &mut Transaction<'_>, batch: &mut [Pendin
 }
 
 async fn decide_and_apply(transaction: &mut Transaction<'_>, requests: &[&AdmissionRequest]) -> Result<Vec<AdmissionAnswer>, StoreError> {
-    let terms = account_terms(transaction, requests).await?;
+    let mut ledger = gather_facts(&mut transaction.session, &transaction.settings.plans, requests).await?;
     let nonces: Vec<_> = requests.iter().map(|request| (&request.account, &request.nonce_hash, request.timestamp_seconds)).collect();
     let received_at = requests.iter().map(|request| request.received_at).max().unwrap_or_default();
     let nonces = nonce::spend(transaction, &nonces, received_at).await?;
-    let mut ledger = Ledger::default();
-    for (account, (plan, waiting)) in &terms {
-        if let Some(plan) = plan {
-            ledger.enter_account(*account, plan, *waiting);
-        }
-    }
-    enter_usage(transaction, requests, &mut ledger).await?;
-    enter_earlier(transaction, requests, &mut ledger).await?;
 
     let decisions: Vec<Decision> = (requests.iter().zip(nonces))
         .map(|(request, nonce)| {
@@ -193,156 +239,92 @@ async fn decide_and_apply(transaction: &mut Transaction<'_>, requests: &[&Admiss
     Ok(answers)
 }
 
-/// Plan and waiting jobs of every account of the batch. On PostgreSQL this takes the accounts' row locks, in sorted
-/// order: quota and idempotency are decided under them.
-async fn account_terms<'p>(
-    transaction: &mut Transaction<'p>,
-    requests: &[&AdmissionRequest],
-) -> Result<BTreeMap<AccountId, (Option<&'p Plan>, u64)>, StoreError> {
-    let accounts: Vec<AccountId> = requests.iter().map(|request| request.account).collect::<BTreeSet<_>>().into_iter().collect();
-    let batch: Vec<[Value<'_>; 1]> = accounts.iter().map(|account| [account.into()]).collect();
-    let rows = transaction.session.rows_of_each(&statement::ACCOUNT_TERMS, &batch).await?;
-    let plans = &transaction.settings.plans;
-    let mut terms = BTreeMap::new();
-    for (number, row) in rows {
-        let plan = plans.get(&row.get::<String>(0)?);
-        terms.insert(accounts[number], (plan, row.get::<i64>(1)?.max(0).unsigned_abs()));
-    }
-    Ok(terms)
-}
-
-async fn enter_usage<'r>(
-    transaction: &mut Transaction<'_>,
+/// What the decisions depend on: plan, backlog and usage of every account of the batch, and what its idempotency keys
+/// remember. On PostgreSQL the first of the statements takes the accounts' row locks, and the others look afterwards.
+async fn gather_facts<'r>(
+    session: &mut Session<'_>,
+    known: &'r Plans,
     requests: &[&'r AdmissionRequest],
-    ledger: &mut Ledger<'r>,
-) -> Result<(), StoreError> {
-    let counted: Vec<_> = usage_keys(requests).into_iter().collect();
-    let batch: Vec<[Value<'_>; 3]> =
-        counted.iter().map(|(account, environment, month)| [account.into(), (*environment).into(), (*month).into()]).collect();
-    for (number, row) in transaction.session.rows_of_each(&statement::USAGE_OF, &batch).await? {
-        let (account, environment, _) = counted[number];
+) -> Result<Ledger<'r>, StoreError> {
+    let accounts: Vec<AccountId> = requests.iter().map(|request| request.account).collect::<BTreeSet<_>>().into_iter().collect();
+    // A batch spans milliseconds; should they be the last of a month, its requests count to the month in which each came.
+    let months: BTreeSet<_> =
+        requests.iter().map(|request| (request.account, request.environment, Month::of(request.received_at))).collect();
+    let months: Vec<_> = months.into_iter().collect();
+    let of_accounts: Vec<[Value<'_>; 1]> = accounts.iter().map(|account| [account.into()]).collect();
+    let of_months = months.iter().map(|(account, environment, month)| [account.into(), (*environment).into(), (*month).into()]).collect();
+    let keys = (requests.iter())
+        .map(|request| [(&request.account).into(), request.environment.into(), (&request.fetch.idempotency_key).into()])
+        .collect::<Vec<[Value<'_>; 3]>>();
+    let batches = [
+        Batch::new(&statement::LOCK_ACCOUNT, of_accounts.clone()),
+        Batch::new(&statement::BACKLOG_OF, of_accounts),
+        Batch::new::<3>(&statement::USAGE_OF, of_months),
+        Batch::new(&statement::FIND_EARLIER, keys),
+    ];
+    let [plans, backlogs, usages, earlier] = session.all(&batches).await?.try_into().unwrap_or_default();
+
+    let mut ledger = Ledger::default();
+    for (number, row) in plans {
+        if let Some(plan) = known.get(&row.get::<String>(0)?) {
+            ledger.enter_account(accounts[number], plan);
+        }
+    }
+    for (number, row) in backlogs {
+        ledger.enter_backlog(accounts[number], row.get::<i64>(0)?.max(0).unsigned_abs());
+    }
+    for (number, row) in usages {
+        let (account, environment, _) = months[number];
         ledger.enter_usage(account, environment, row.get(0)?);
     }
-    Ok(())
-}
-
-/// A batch spans milliseconds; should they be the last of a month, its requests count to the month in which each came.
-fn usage_keys(requests: &[&AdmissionRequest]) -> BTreeSet<(AccountId, Environment, Month)> {
-    requests.iter().map(|request| (request.account, request.environment, Month::of(request.received_at))).collect()
-}
-
-async fn enter_earlier<'r>(
-    transaction: &mut Transaction<'_>,
-    requests: &[&'r AdmissionRequest],
-    ledger: &mut Ledger<'r>,
-) -> Result<(), StoreError> {
-    let batch: Vec<[Value<'_>; 3]> = requests
-        .iter()
-        .map(|request| [(&request.account).into(), request.environment.into(), (&request.fetch.idempotency_key).into()])
-        .collect();
-    for (number, row) in transaction.session.rows_of_each(&statement::FIND_EARLIER, &batch).await? {
+    for (number, row) in earlier {
         let earlier = Earlier { job_id: row.get(0)?, fingerprint: Fingerprint(row.get(1)?) };
         ledger.enter_earlier(requests[number].logical(), earlier);
     }
-    Ok(())
+    Ok(ledger)
 }
 
 async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest]) -> Result<(), StoreError> {
-    let session = &mut transaction.session;
-    let jobs: Vec<[Value<'_>; 11]> = (accepted.iter())
-        .map(|request| {
-            let fetch = &request.fetch;
-            [
-                (&request.account).into(),
-                (&request.new_job_id).into(),
-                request.environment.into(),
-                (&fetch.idempotency_key).into(),
-                (&fetch.source).into(),
-                (&fetch.row_id).into(),
-                (&fetch.tracking_url).into(),
-                fetch.expected_domain.as_deref().into(),
-                request.context_json.as_deref().into(),
-                request.received_at.into(),
-                request.expires_at.into(),
-            ]
-        })
-        .collect();
-    session.each(&statement::INSERT_JOB, &jobs).await?;
-
-    let remembered: Vec<[Value<'_>; 5]> = (accepted.iter())
-        .map(|request| {
-            let fetch = &request.fetch;
-            let fingerprint = &request.fingerprint.0;
-            [
-                (&request.account).into(),
-                request.environment.into(),
-                (&fetch.idempotency_key).into(),
-                (&request.new_job_id).into(),
-                fingerprint.into(),
-            ]
-        })
-        .collect();
-    session.each(&statement::INSERT_IDEMPOTENCY, &remembered).await?;
-
-    let ready: Vec<[Value<'_>; 8]> = (accepted.iter())
-        .map(|request| {
-            [
-                (&request.account).into(),
-                PRIORITY.into(),
-                request.received_at.into(),
-                (&request.new_job_id).into(),
-                request.environment.into(),
-                0_i64.into(),
-                0_i64.into(),
-                request.expires_at.into(),
-            ]
-        })
-        .collect();
-    session.each(&statement::INSERT_READY, &ready).await?;
-
-    // The newest job of a row wins; a batch may hold several.
-    let newest: BTreeMap<_, _> = (accepted.iter())
-        .map(|request| ((request.account, request.environment, &request.fetch.source, &request.fetch.row_id), *request))
-        .collect();
-    let rows: Vec<[Value<'_>; 7]> = (newest.values())
-        .map(|request| {
-            let fetch = &request.fetch;
-            [
-                (&request.account).into(),
-                request.environment.into(),
-                (&fetch.source).into(),
-                (&fetch.row_id).into(),
-                (&fetch.tracking_url).into(),
-                fetch.expected_domain.as_deref().into(),
-                (&request.new_job_id).into(),
-            ]
-        })
-        .collect();
-    session.each(&statement::UPSERT_ROW, &rows).await?;
-    count(transaction, accepted).await
-}
-
-async fn count(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest]) -> Result<(), StoreError> {
     let mut used: BTreeMap<_, i64> = BTreeMap::new();
-    let mut waiting: BTreeMap<_, usize> = BTreeMap::new();
+    let mut waiting: BTreeMap<AccountId, i64> = BTreeMap::new();
     for request in accepted {
         *used.entry((request.account, request.environment, Month::of(request.received_at))).or_default() += 1;
         *waiting.entry(request.account).or_default() += 1;
     }
-    let used: Vec<[Value<'_>; 4]> = (used.iter())
-        .map(|((account, environment, month), count)| [account.into(), (*environment).into(), (*month).into(), (*count).into()])
-        .collect();
-    transaction.session.each(&statement::ADD_USAGE, &used).await?;
-    add_backlog(transaction, &waiting.iter().map(|(account, count)| (*account, i64::try_from(*count).unwrap_or(i64::MAX))).collect())
-        .await?;
-    transaction.effects.ready.extend(waiting);
+    let batches = [
+        Batch::new(&statement::INSERT_JOB, accepted.iter().map(|request| request.job_values()).collect()),
+        Batch::new(&statement::INSERT_IDEMPOTENCY, accepted.iter().map(|request| request.idempotency_values()).collect()),
+        Batch::new(&statement::INSERT_READY, accepted.iter().map(|request| request.ready_values()).collect()),
+        Batch::new(&statement::UPSERT_ROW, newest_of_each_row(accepted).map(AdmissionRequest::row_values).collect()),
+        Batch::new(
+            &statement::ADD_USAGE,
+            used.iter()
+                .map(|((account, environment, month), count)| [account.into(), (*environment).into(), (*month).into(), (*count).into()])
+                .collect::<Vec<[_; 4]>>(),
+        ),
+        backlog_changes(&waiting),
+    ];
+    transaction.session.all(&batches).await?;
+    transaction.effects.ready.extend(waiting.iter().map(|(account, count)| (*account, usize::try_from(*count).unwrap_or(usize::MAX))));
     Ok(())
+}
+
+/// A batch may hold several jobs of one row: the newest is the row's. In the order of the rows' keys, in which every
+/// transaction locks them.
+fn newest_of_each_row<'r>(accepted: &[&'r AdmissionRequest]) -> impl Iterator<Item = &'r AdmissionRequest> {
+    let newest: BTreeMap<_, _> = (accepted.iter())
+        .map(|request| ((request.account, request.environment, &request.fetch.source, &request.fetch.row_id), *request))
+        .collect();
+    newest.into_values()
 }
 
 /// Changes how many jobs wait.
 pub(crate) async fn add_backlog(transaction: &mut Transaction<'_>, changes: &BTreeMap<AccountId, i64>) -> Result<(), StoreError> {
-    let changes: Vec<[Value<'_>; 2]> = changes.iter().map(|(account, change)| [account.into(), (*change).into()]).collect();
-    transaction.session.each(&statement::ADD_BACKLOG, &changes).await
+    transaction.session.all(&[backlog_changes(changes)]).await.map(|_| ())
+}
+
+fn backlog_changes(changes: &BTreeMap<AccountId, i64>) -> Batch<'_> {
+    Batch::new(&statement::ADD_BACKLOG, changes.iter().map(|(account, change)| [account.into(), (*change).into()]).collect::<Vec<[_; 2]>>())
 }
 
 /// The jobs that replays answer with, as they are now, by the replay's position in the batch.

@@ -3,7 +3,7 @@
 use protocol::{AccountId, JobId};
 
 /// Wake-ups that a commit is followed by.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Effects {
     /// Accounts with newly leasable jobs, and how many.
     pub(crate) ready: Vec<(AccountId, usize)>,
@@ -13,4 +13,10 @@ pub(crate) struct Effects {
     pub(crate) keys_changed: bool,
     /// Whether a device was made or revoked.
     pub(crate) devices_changed: bool,
+}
+
+impl Effects {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.ended.is_empty() && !self.keys_changed && !self.devices_changed
+    }
 }

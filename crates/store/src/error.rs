@@ -12,6 +12,9 @@ pub enum StoreError {
     /// The database cannot be used as it is.
     #[error("{0}")]
     Setup(String),
+    /// The database cannot be reached now. Nothing was stored; try again.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
     /// The database failed. Nothing was stored.
     #[error("database: {0}")]
     Database(String),

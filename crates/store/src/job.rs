@@ -100,8 +100,8 @@ pub(crate) async fn one(
     session: &mut Session<'_>,
     (account, environment, job_id): &(AccountId, Environment, JobId),
 ) -> Result<Option<JobRecord>, StoreError> {
-    let row = session.row(&statement::JOB, &[account.into(), job_id.into(), (*environment).into()]).await?;
-    row.as_ref().map(record).transpose()
+    let rows = session.rows_of_each(&statement::JOB, &[[account.into(), job_id.into(), (*environment).into()]]).await?;
+    rows.first().map(|(_, row)| record(row)).transpose()
 }
 
 /// A page of the account's jobs.

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 use crate::operation::Transaction;
-use crate::session::Value;
+use crate::session::{Batch, Value};
 use crate::statement::{self, NONCES};
 
 /// The first half of SHA-256 over key and nonce: short keys make small pages, and nobody can find two nonces that share
@@ -76,11 +76,13 @@ async fn load_slots(transaction: &mut Transaction<'_>) -> Result<BTreeMap<usize,
     rows.iter().map(|row| Ok((usize::try_from(row.get::<i64>(0)?).unwrap_or(usize::MAX), NonceSlice(row.get(1)?)))).collect()
 }
 
-/// Drops what a slot holds and gives it to a newer slice.
+/// Drops what a slot holds and gives it to a newer slice, unless another relay has just done so.
 async fn turn(transaction: &mut Transaction<'_>, slice: NonceSlice) -> Result<(), StoreError> {
     let slot = slice.slot();
-    transaction.session.rows(&NONCES[slot].clear, &[]).await?;
-    transaction.session.rows(&statement::SET_NONCE_SLOT, &[i64::try_from(slot).unwrap_or_default().into(), slice.0.into()]).await?;
+    let turned = [i64::try_from(slot).unwrap_or_default().into(), slice.0.into()];
+    if transaction.session.row(&statement::TURN_NONCE_SLOT, &turned).await?.is_some() {
+        transaction.session.rows(&NONCES[slot].clear, &[]).await?;
+    }
     Ok(())
 }
 
@@ -107,10 +109,10 @@ pub struct SpentNonce {
 pub(crate) async fn spend_one(transaction: &mut Transaction<'_>, order: &SpendOrder) -> Result<SpentNonce, StoreError> {
     let facts = spend(transaction, &[(&order.account, &order.hash, order.timestamp_seconds)], order.now).await?;
     let month = Month::of(order.now);
-    let usage = [[(&order.account).into(), order.environment.into(), month.into()]];
-    let used = transaction.session.rows_of_each(&statement::USAGE_OF, &usage).await?;
-    let terms = transaction.session.rows_of_each(&statement::ACCOUNT_TERMS, &[[(&order.account).into()]]).await?;
-    let plan = terms.first().map(|(_, row)| row.get::<String>(0)).transpose()?;
+    let usage = Batch::new(&statement::USAGE_OF, vec![[(&order.account).into(), order.environment.into(), month.into()]]);
+    let plan = Batch::new(&statement::PLAN_OF, vec![[(&order.account).into()]]);
+    let [used, plan] = transaction.session.all(&[usage, plan]).await?.try_into().unwrap_or_default();
+    let plan = plan.first().map(|(_, row)| row.get::<String>(0)).transpose()?;
     let limit = plan.and_then(|plan| transaction.settings.plans.get(&plan)).and_then(|plan| plan.monthly_fetches);
     let used = used.first().map(|(_, row)| row.get(0)).transpose()?.unwrap_or(0);
     Ok(SpentNonce { fact: facts.first().copied().unwrap_or(NonceFact::Reused), standing: Standing { used, limit, month } })

@@ -149,7 +149,9 @@ pub(crate) async fn conclude(transaction: &mut Transaction<'_>, ending: &[Conclu
         })
         .collect();
     transaction.session.each(&statement::INSERT_RESULT, &evidence).await?;
-    let rows = concluded.iter().map(|(number, row)| RowChange::of(&ending[*number], row)).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = concluded.iter().map(|(number, row)| RowChange::of(&ending[*number], row)).collect::<Result<Vec<_>, _>>()?;
+    // The order in which every transaction locks them.
+    rows.sort_by(|a, b| a.key().cmp(&b.key()));
     let rows: Vec<[Value<'_>; 11]> = rows.iter().map(RowChange::values).collect();
     transaction.session.each(&statement::CONCLUDE_ROW, &rows).await?;
     transaction.effects.ended.extend(concluded.iter().map(|(number, _)| ending[*number].job_id));
@@ -179,6 +181,10 @@ impl<'r> RowChange<'r> {
             context_used: readiness::context_was_used(&context, end.result),
             checked: row_inputs(&tracking_url, expected_domain.as_deref()),
         })
+    }
+
+    fn key(&self) -> (AccountId, i64, &str, &str) {
+        (self.end.account, self.environment, &self.source, &self.row_id)
     }
 
     fn values(&self) -> [Value<'_>; 11] {

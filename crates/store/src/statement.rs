@@ -10,11 +10,17 @@ pub(crate) struct Statement {
     pub(crate) name: &'static str,
     sqlite: &'static str,
     sqlite_numbered: OnceLock<String>,
+    postgres: &'static str,
 }
 
 impl Statement {
-    const fn new(name: &'static str, sqlite: &'static str) -> Self {
-        Self { name, sqlite, sqlite_numbered: OnceLock::new() }
+    const fn new(name: &'static str, sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { name, sqlite, sqlite_numbered: OnceLock::new(), postgres }
+    }
+
+    /// The text for PostgreSQL.
+    pub(crate) const fn postgres(&self) -> &'static str {
+        self.postgres
     }
 
     /// The text for SQLite. There `$1` is a *name* and numbered by its first appearance; `?1` is what `$1` is elsewhere.
@@ -37,10 +43,12 @@ macro_rules! statements {
         }
     };
     (@one shared $name:ident $path:literal) => {
-        pub(crate) static $name: Statement = Statement::new($path, include_str!(concat!("../sql/", $path, ".sql")));
+        pub(crate) static $name: Statement =
+            Statement::new($path, include_str!(concat!("../sql/", $path, ".sql")), include_str!(concat!("../sql/", $path, ".sql")));
     };
     (@one twin $name:ident $path:literal) => {
-        pub(crate) static $name: Statement = Statement::new($path, include_str!(concat!("../sql/", $path, ".sqlite.sql")));
+        pub(crate) static $name: Statement =
+            Statement::new($path, include_str!(concat!("../sql/", $path, ".sqlite.sql")), include_str!(concat!("../sql/", $path, ".postgres.sql")));
     };
     (@list $kind:ident $name:ident $all:ident) => { $all.push(&$name); };
 }
@@ -49,7 +57,9 @@ statements! {
     shared INSERT_ACCOUNT = "accounts/insert_account";
     shared ACCOUNT_BY_NAME = "accounts/account_by_name";
     shared SET_PLAN = "accounts/set_plan";
-    twin ACCOUNT_TERMS = "accounts/account_terms";
+    twin PLAN_OF = "accounts/plan_of";
+    twin LOCK_ACCOUNT = "accounts/lock_account";
+    twin BACKLOG_OF = "accounts/backlog_of";
 
     twin FIND_EARLIER = "admission/find_earlier";
     twin USAGE_OF = "admission/usage_of";
@@ -61,7 +71,7 @@ statements! {
     twin UPSERT_ROW = "admission/upsert_row";
 
     shared NONCE_SLOTS = "nonces/slots";
-    shared SET_NONCE_SLOT = "nonces/set_slot";
+    shared TURN_NONCE_SLOT = "nonces/turn_slot";
 
     twin EXTEND_LEASE = "lease/extend_lease";
     shared LEASED_BY_POLL = "lease/leased_by_poll";
@@ -77,7 +87,7 @@ statements! {
     twin CONCLUDE_ROW = "report/conclude_row";
     twin HOW_ENDED = "report/how_ended";
 
-    shared JOB_TO_CANCEL = "cancel/job_to_cancel";
+    twin JOB_TO_CANCEL = "cancel/job_to_cancel";
     shared DROP_READY = "cancel/drop_ready";
     shared DROP_DELAYED = "cancel/drop_delayed";
     shared DROP_LEASED = "cancel/drop_leased";
@@ -125,13 +135,23 @@ macro_rules! nonce_statements {
             spend: Statement::new(
                 concat!("nonces/spend_", $slot),
                 concat!("INSERT INTO nonces_", $slot, " (account, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1"),
+                // The same nonce twice in one batch: the first of the two is the fresh one.
+                concat!(
+                    "WITH k AS (SELECT * FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (account, hash, n)), ",
+                    "spent AS (INSERT INTO nonces_", $slot, " (account, hash) SELECT account, hash FROM k ON CONFLICT DO NOTHING RETURNING account, hash) ",
+                    "SELECT min(k.n) - 1, 1::bigint FROM spent JOIN k ON k.account = spent.account AND k.hash = spent.hash GROUP BY k.account, k.hash"
+                ),
             ),
             find: Statement::new(
                 concat!("nonces/find_", $slot),
                 concat!("SELECT 1 FROM nonces_", $slot, " WHERE account = $1 AND hash = $2"),
+                concat!(
+                    "SELECT k.n - 1, 1::bigint FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (account, hash, n) ",
+                    "JOIN nonces_", $slot, " s ON s.account = k.account AND s.hash = k.hash"
+                ),
             ),
             // Without WHERE: SQLite then drops the pages instead of visiting the rows.
-            clear: Statement::new(concat!("nonces/clear_", $slot), concat!("DELETE FROM nonces_", $slot)),
+            clear: Statement::new(concat!("nonces/clear_", $slot), concat!("DELETE FROM nonces_", $slot), concat!("TRUNCATE nonces_", $slot)),
         }),*];
     };
 }

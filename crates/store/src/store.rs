@@ -1,12 +1,13 @@
 //! The store as the relay sees it: one function an operation.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 use protocol::device::{HeldJob, ReportOutcome};
 use protocol::linking::Linked;
 use protocol::{AccountId, DeviceId, Environment, JobId, KeyId, UnixMillis};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::account::{self, Account, NewAccount};
 use crate::admission::{AdmissionAnswer, AdmissionRequest, PendingAdmission};
@@ -21,14 +22,15 @@ use crate::link::{self, ApprovedLink, Poll};
 use crate::migrate;
 use crate::nonce::{self, SpendOrder, SpentNonce};
 use crate::operation::{Pending, WriteFn};
-use crate::reader::Readers;
+use crate::reader::{PostgresReaders, Readers, SqliteReaders};
 use crate::report::{self, PreparedResult, Report};
 use crate::row::{self, RowFilter, RowKey, RowRecordPage};
-use crate::session;
+use crate::session::{self, PostgresUrl};
 use crate::settings::Settings;
 use crate::upkeep::{self, Upkeep, UpkeepOrder};
-use crate::wake::{EndedWatch, ReadyWatch, Wake};
-use crate::writer::{self, Command};
+use crate::wake::remote::Outbox;
+use crate::wake::{self, EndedWatch, ReadyWatch, Wake};
+use crate::writer::{self, Lanes};
 
 /// An open store. Cheap to clone; all clones share one writer.
 #[derive(Clone)]
@@ -38,28 +40,56 @@ struct Shared {
     settings: Arc<Settings>,
     wake: Arc<Wake>,
     readers: Readers,
-    writer: mpsc::Sender<Command>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    lanes: Lanes,
+    tasks: Mutex<Tasks>,
+}
+
+/// What runs beside the operations.
+#[derive(Default)]
+struct Tasks {
+    thread: Option<std::thread::JoinHandle<()>>,
+    /// End by themselves when their lanes are closed.
+    writers: Vec<JoinHandle<()>>,
+    /// Go on for as long as the store is open.
+    endless: Vec<JoinHandle<()>>,
 }
 
 impl Store {
-    /// Opens the database, brings its schema up to date, and starts the writer.
+    /// Opens the database, brings its schema up to date, and starts the writers.
     ///
     /// # Errors
     /// When the database cannot be opened, migrated, or made durable.
     pub async fn open(url: &DatabaseUrl, settings: Settings) -> Result<Self, StoreError> {
-        let DatabaseUrl::Sqlite(path) = url.clone();
         let settings = Arc::new(settings);
+        match url {
+            DatabaseUrl::Sqlite(path) => Self::open_sqlite(path.clone(), settings).await,
+            DatabaseUrl::Postgres(url) => Self::open_postgres(PostgresUrl::parse(url)?, settings).await,
+        }
+    }
+
+    async fn open_sqlite(path: PathBuf, settings: Arc<Settings>) -> Result<Self, StoreError> {
         let wake = Arc::new(Wake::default());
         let (for_writer, for_wake) = (Arc::clone(&settings), Arc::clone(&wake));
         let opened = tokio::task::spawn_blocking(move || {
-            let mut connection = session::open_sqlite(&path, false)?;
+            let mut connection = session::sqlite::open(&path, false)?;
             migrate::sqlite(&mut connection)?;
-            let (writer, thread) = writer::start(connection, for_writer, for_wake)?;
-            Ok::<_, StoreError>((Readers::new(&path), writer, thread))
+            let (lanes, thread) = writer::sqlite::start(connection, for_writer, for_wake)?;
+            Ok::<_, StoreError>((Readers::Sqlite(SqliteReaders::new(&path)), lanes, thread))
         });
-        let (readers, writer, thread) = opened.await.map_err(|_| StoreError::Closed)??;
-        Ok(Self(Arc::new(Shared { settings, wake, readers, writer, thread: Mutex::new(Some(thread)) })))
+        let (readers, lanes, thread) = opened.await.map_err(|_| StoreError::Closed)??;
+        let tasks = Tasks { thread: Some(thread), ..Tasks::default() };
+        Ok(Self(Arc::new(Shared { settings, wake, readers, lanes, tasks: Mutex::new(tasks) })))
+    }
+
+    async fn open_postgres(url: PostgresUrl, settings: Arc<Settings>) -> Result<Self, StoreError> {
+        migrate::postgres(&mut session::postgres::Connection::open(&url).await?).await?;
+        let outbox = Arc::new(Outbox::default());
+        let wake = Arc::new(Wake::with_remote(Arc::clone(&outbox)));
+        let (lanes, writers) = writer::postgres::start(&url, &settings, &wake).await?;
+        let endless = wake::remote::start(&url, &wake, outbox);
+        let readers = Readers::Postgres(PostgresReaders::new(url));
+        let tasks = Tasks { thread: None, writers, endless };
+        Ok(Self(Arc::new(Shared { settings, wake, readers, lanes, tasks: Mutex::new(tasks) })))
     }
 
     /// What the store was opened with.
@@ -70,11 +100,15 @@ impl Store {
 
     /// Serves what has queued, then closes. Operations that come later fail with [`StoreError::Closed`].
     pub async fn close(&self) {
-        let _ = self.0.writer.send(Command::Close).await;
-        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        self.0.lanes.close().await;
+        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(thread) = tasks.thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+        for writer in tasks.writers {
+            let _ = writer.await;
+        }
+        tasks.endless.iter().for_each(JoinHandle::abort);
     }
 
     /// Whether the database answers.
@@ -82,17 +116,17 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn check(&self) -> Result<(), StoreError> {
-        if self.0.writer.is_closed() {
+        if self.0.lanes.is_closed() {
             return Err(StoreError::Closed);
         }
         let nobody = DeviceId::from_bytes([0; 16]);
         self.0.readers.read(&self.0.settings, nobody, |session, _, id| Box::pin(device::one(session, id))).await.map(|_| ())
     }
 
-    /// Operations that wait for the writer.
+    /// Operations that wait for a writer.
     #[must_use]
     pub fn queued_operations(&self) -> usize {
-        self.0.writer.max_capacity() - self.0.writer.capacity()
+        self.0.lanes.queued()
     }
 
     // Admission and jobs.
@@ -103,7 +137,7 @@ impl Store {
     /// [`StoreError::Overloaded`] at once when the queue is full; nothing is stored then.
     pub async fn admit(&self, request: AdmissionRequest) -> Result<AdmissionAnswer, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.queue(Command::Admit(Box::new(PendingAdmission { request, answer: None, reply })))?;
+        self.0.lanes.admit(request.account(), PendingAdmission { request, answer: None, reply })?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -352,15 +386,8 @@ impl Store {
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.queue(Command::Run(Box::new(Pending { input, function, output: None, reply })))?;
+        self.0.lanes.run(Box::new(Pending { input, function, output: None, reply }))?;
         answer.await.map_err(|_| StoreError::Closed)?
-    }
-
-    fn queue(&self, command: Command) -> Result<(), StoreError> {
-        self.0.writer.try_send(command).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
-        })
     }
 }
 

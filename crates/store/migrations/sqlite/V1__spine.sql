@@ -164,6 +164,7 @@ CREATE TABLE nonce_slots (
     slot  INTEGER NOT NULL PRIMARY KEY,
     slice INTEGER NOT NULL
 );
+INSERT INTO nonce_slots (slot, slice) VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0);
 CREATE TABLE nonces_0 (account BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (account, hash)) WITHOUT ROWID;
 CREATE TABLE nonces_1 (account BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (account, hash)) WITHOUT ROWID;
 CREATE TABLE nonces_2 (account BLOB NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (account, hash)) WITHOUT ROWID;

@@ -1,2 +1,2 @@
-INSERT INTO leased (account, job_id, environment, priority, fence, attempts, expires_at, device, poll_id, taken_up, lease_ends_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)
+INSERT INTO leased (account, job_id, environment, priority, fence, attempts, expires_at, device, poll_id, lease_ends_at, taken_up)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)

@@ -4,12 +4,17 @@
 //! On SQLite no future here ever waits: the whole operation runs where it is polled, on the writer's or a reader's own
 //! thread. Whoever writes an operation need not know.
 
+mod batch;
+mod column;
+pub(crate) mod postgres;
+mod postgres_url;
 mod row;
-mod sqlite;
+pub(crate) mod sqlite;
 mod value;
 
+pub(crate) use batch::Batch;
+pub(crate) use postgres_url::PostgresUrl;
 pub(crate) use row::Row;
-pub(crate) use sqlite::open as open_sqlite;
 pub(crate) use value::Value;
 
 use crate::error::StoreError;
@@ -19,46 +24,86 @@ use crate::statement::Statement;
 pub(crate) enum Session<'c> {
     /// The embedded database.
     Sqlite(&'c mut rusqlite::Connection),
+    /// A PostgreSQL server.
+    Postgres(&'c mut postgres::Connection),
 }
 
-/// A result row, with the position of the input row that it answers.
+/// A result row, with the position of the batch row that it answers.
 pub(crate) type NumberedRow = (usize, Row);
 
 impl Session<'_> {
+    /// The same connection, lent on.
+    pub(crate) fn reborrow(&mut self) -> Session<'_> {
+        match self {
+            Self::Sqlite(connection) => Session::Sqlite(connection),
+            Self::Postgres(connection) => Session::Postgres(connection),
+        }
+    }
+
     /// Runs a statement once and returns its rows.
-    pub(crate) async fn rows(&mut self, statement: &Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+    pub(crate) async fn rows(&mut self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Sqlite(connection) => sqlite::rows(connection, statement, parameters),
+            Self::Postgres(connection) => connection.rows(statement, parameters).await,
         }
     }
 
     /// As [`Self::rows`], for statements that return at most one row.
-    pub(crate) async fn row(&mut self, statement: &Statement, parameters: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
+    pub(crate) async fn row(&mut self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
         Ok(self.rows(statement, parameters).await?.into_iter().next())
     }
 
     /// Runs a statement for every row of a batch: on SQLite row by row over one prepared statement, on PostgreSQL as one
-    /// statement over the batch unpacked in SQL.
-    pub(crate) async fn each<const N: usize>(&mut self, statement: &Statement, batch: &[[Value<'_>; N]]) -> Result<(), StoreError> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        match self {
-            Self::Sqlite(connection) => sqlite::each(connection, statement, batch),
-        }
+    /// statement over the batch, unpacked in SQL.
+    pub(crate) async fn each<const N: usize>(&mut self, statement: &'static Statement, rows: &[[Value<'_>; N]]) -> Result<(), StoreError> {
+        self.rows_of_each(statement, rows).await.map(|_| ())
     }
 
     /// As [`Self::each`], and returns the rows, each with the position of the batch row that it answers.
     pub(crate) async fn rows_of_each<const N: usize>(
         &mut self,
-        statement: &Statement,
-        batch: &[[Value<'_>; N]],
+        statement: &'static Statement,
+        rows: &[[Value<'_>; N]],
     ) -> Result<Vec<NumberedRow>, StoreError> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
-        }
+        let mut answers = self.all(&[Batch::new(statement, rows.to_vec())]).await?;
+        Ok(answers.pop().unwrap_or_default())
+    }
+
+    /// Runs several batches in order, without waiting for one's answer before sending the next (pipelining; on SQLite
+    /// there is nothing to wait for). Rows are numbered as by [`Self::rows_of_each`].
+    pub(crate) async fn all(&mut self, batches: &[Batch<'_>]) -> Result<Vec<Vec<NumberedRow>>, StoreError> {
         match self {
-            Self::Sqlite(connection) => sqlite::rows_of_each(connection, statement, batch),
+            Self::Sqlite(connection) => batches.iter().map(|batch| sqlite::rows_of_batch(connection, batch)).collect(),
+            Self::Postgres(connection) => connection.all(batches).await,
+        }
+    }
+
+    /// Begins a transaction that writes.
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => Ok(connection.execute_batch("BEGIN IMMEDIATE")?),
+            Self::Postgres(connection) => connection.begin().await,
+        }
+    }
+
+    /// Commits, durably.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] when the database did not say whether it has.
+    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => Ok(connection.execute_batch("COMMIT")?),
+            Self::Postgres(connection) => connection.commit().await,
+        }
+    }
+
+    /// Rolls back, if a transaction is still open. A connection on which that fails must not be used again.
+    pub(crate) async fn rollback(&mut self) -> Result<(), StoreError> {
+        match self {
+            // A failed COMMIT may leave the transaction open or have ended it.
+            Self::Sqlite(connection) if connection.is_autocommit() => Ok(()),
+            Self::Sqlite(connection) => Ok(connection.execute_batch("ROLLBACK")?),
+            Self::Postgres(connection) => connection.rollback().await,
         }
     }
 }

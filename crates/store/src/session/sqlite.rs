@@ -7,7 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 
 use super::row::{Cell, Row};
-use super::{NumberedRow, Value};
+use super::{Batch, NumberedRow, Value};
 use crate::error::StoreError;
 use crate::statement::Statement;
 
@@ -62,23 +62,15 @@ pub(super) fn rows(connection: &Connection, statement: &Statement, parameters: &
     Ok(rows)
 }
 
-pub(super) fn each<const N: usize>(connection: &Connection, statement: &Statement, batch: &[[Value<'_>; N]]) -> Result<(), StoreError> {
-    let mut prepared = prepare(connection, statement)?;
-    for parameters in batch {
-        run(&mut prepared, parameters, |_| ()).map_err(|error| StoreError::in_statement(statement.name, error))?;
-    }
-    Ok(())
-}
-
-pub(super) fn rows_of_each<const N: usize>(
-    connection: &Connection,
-    statement: &Statement,
-    batch: &[[Value<'_>; N]],
-) -> Result<Vec<NumberedRow>, StoreError> {
-    let mut prepared = prepare(connection, statement)?;
+pub(super) fn rows_of_batch(connection: &Connection, batch: &Batch<'_>) -> Result<Vec<NumberedRow>, StoreError> {
     let mut rows = Vec::new();
-    for (number, parameters) in batch.iter().enumerate() {
-        run(&mut prepared, parameters, |row| rows.push((number, row))).map_err(|error| StoreError::in_statement(statement.name, error))?;
+    if batch.is_empty() {
+        return Ok(rows);
+    }
+    let mut prepared = prepare(connection, batch.statement)?;
+    for (number, parameters) in batch.rows().enumerate() {
+        run(&mut prepared, parameters, |row| rows.push((number, row)))
+            .map_err(|error| StoreError::in_statement(batch.statement.name, error))?;
     }
     Ok(rows)
 }

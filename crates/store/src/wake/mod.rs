@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 
 use crate::effects::Effects;
 
+pub(crate) mod remote;
+
 /// Who waits for what.
 #[derive(Debug, Default)]
 pub(crate) struct Wake {
@@ -18,11 +20,28 @@ pub(crate) struct Wake {
     ended: Waiters<JobId>,
     keys_version: AtomicU64,
     devices_version: AtomicU64,
+    remote: Option<Arc<remote::Outbox>>,
 }
 
 impl Wake {
+    /// Wake-ups that also go to the other relays of the same database.
+    pub(crate) fn with_remote(outbox: Arc<remote::Outbox>) -> Self {
+        Self { remote: Some(outbox), ..Self::default() }
+    }
+
     /// Tells everyone whom a commit concerns.
     pub(crate) fn tell(&self, effects: Effects) {
+        if effects.is_empty() {
+            return;
+        }
+        if let Some(remote) = &self.remote {
+            remote.add(effects.clone());
+        }
+        self.tell_here(effects);
+    }
+
+    /// Tells those of this process.
+    fn tell_here(&self, effects: Effects) {
         for (account, count) in effects.ready {
             self.ready.tell(&account, count);
         }
@@ -35,6 +54,14 @@ impl Wake {
         if effects.devices_changed {
             self.devices_version.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// Tells everyone of this process to look for themselves.
+    fn tell_everyone(&self) {
+        self.ready.tell_all();
+        self.ended.tell_all();
+        self.keys_version.fetch_add(1, Ordering::Release);
+        self.devices_version.fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn watch_ready(self: &Arc<Self>, account: AccountId) -> ReadyWatch {
@@ -124,6 +151,12 @@ impl<K: Eq + Hash + Copy> Waiters<K> {
             for _ in 0..count {
                 notify.notify_one();
             }
+        }
+    }
+
+    fn tell_all(&self) {
+        for notify in self.lock().0.values().filter_map(Weak::upgrade) {
+            notify.notify_waiters();
         }
     }
 

@@ -1,0 +1,1 @@
+SELECT waiting FROM backlog WHERE account = $1

@@ -1,0 +1,1 @@
+SELECT plan FROM accounts WHERE id = $1

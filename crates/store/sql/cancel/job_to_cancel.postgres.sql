@@ -1,0 +1,2 @@
+-- Locked: a report that comes at the same time waits, or has ended the job before.
+SELECT environment, created_at, expires_at, ended_state FROM jobs WHERE account = $1 AND id = $2 AND environment = $3 FOR UPDATE

@@ -1,0 +1,10 @@
+-- As on SQLite, plus the row lock: another relay takes the jobs behind these.
+DELETE FROM ready r
+USING (SELECT account, priority, ready_at, job_id
+       FROM ready
+       WHERE account = $1 AND expires_at > $2
+       ORDER BY account, priority, ready_at, job_id
+       LIMIT $3
+       FOR UPDATE SKIP LOCKED) p
+WHERE r.account = p.account AND r.priority = p.priority AND r.ready_at = p.ready_at AND r.job_id = p.job_id
+RETURNING r.job_id, r.priority, r.ready_at, r.environment, r.fence, r.attempts, r.expires_at

@@ -1,0 +1,8 @@
+-- A row takes the result of the newest job made for it, never a late one of an older job.
+UPDATE rows r
+SET conclusion = k.conclusion, final_url = k.final_url, detail = k.detail, last_checked = k.last_checked,
+    context_used = k.context_used, checked_hash = k.checked_hash
+FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[],
+            $11::bytea[])
+     AS k (account, environment, source, row_id, job_id, conclusion, final_url, detail, last_checked, context_used, checked_hash)
+WHERE r.account = k.account AND r.environment = k.environment AND r.source = k.source AND r.row_id = k.row_id AND r.job_id = k.job_id

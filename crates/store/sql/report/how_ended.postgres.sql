@@ -1,0 +1,3 @@
+SELECT k.n - 1, j.ended_state, j.ended_fence, j.ended_by
+FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (account, id, n)
+JOIN jobs j ON j.account = k.account AND j.id = k.id

@@ -1,0 +1,48 @@
+//! Reading the embedded database, on threads where it may block.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::Semaphore;
+
+use super::{CONNECTIONS, ReadFn};
+use crate::error::StoreError;
+use crate::session::{Session, sqlite};
+use crate::settings::Settings;
+use crate::writer::sqlite::at_once;
+
+/// Idle connections to the file; more are opened as they are needed.
+pub(crate) struct SqliteReaders {
+    path: PathBuf,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    turns: Semaphore,
+}
+
+impl SqliteReaders {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), idle: Arc::default(), turns: Semaphore::new(CONNECTIONS) }
+    }
+
+    pub(super) async fn read<I, T>(&self, settings: &Arc<Settings>, input: I, function: ReadFn<I, T>) -> Result<T, StoreError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let _turn = self.turns.acquire().await.map_err(|_| StoreError::Closed)?;
+        let (settings, idle, path) = (Arc::clone(settings), Arc::clone(&self.idle), self.path.clone());
+        let read = move || {
+            let lent = lock(&idle).pop();
+            let mut connection = lent.map_or_else(|| sqlite::open(&path, true), Ok)?;
+            let outcome = at_once(function(&mut Session::Sqlite(&mut connection), &settings, &input));
+            lock(&idle).push(connection);
+            outcome
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+fn lock(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
+    // A list of connections is whole whatever happened to the thread that held it.
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,151 @@
+//! What a writer commits together.
+
+use tokio::sync::mpsc;
+
+use super::Command;
+use crate::admission::{self, PendingAdmission};
+use crate::effects::Effects;
+use crate::error::StoreError;
+use crate::operation::{Operation, Transaction};
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::wake::Wake;
+
+/// Admissions and operations of one transaction.
+#[derive(Default)]
+pub(super) struct Batch {
+    admissions: Vec<PendingAdmission>,
+    operations: Vec<Box<dyn Operation>>,
+}
+
+impl Batch {
+    /// Takes what has queued behind `first`, up to `most`. Returns whether the writer is to end after this batch.
+    pub(super) fn gather(&mut self, first: Command, receiver: &mut mpsc::Receiver<Command>, most: usize) -> bool {
+        let mut closing = self.take(first);
+        while !closing
+            && self.len() < most
+            && let Ok(command) = receiver.try_recv()
+        {
+            closing = self.take(command);
+        }
+        if closing {
+            // Nobody can queue any more; what has queued is still served.
+            receiver.close();
+            while let Ok(command) = receiver.try_recv() {
+                self.take(command);
+            }
+        }
+        closing
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.admissions.len() + self.operations.len()
+    }
+
+    /// Whether the command asks to close.
+    fn take(&mut self, command: Command) -> bool {
+        match command {
+            Command::Admit(admission) => self.admissions.push(*admission),
+            Command::Run(operation) => self.operations.push(operation),
+            Command::Close => return true,
+        }
+        false
+    }
+
+    /// Commits the batch and answers everyone in it. `Err`: the connection must not be used again.
+    pub(super) async fn process(mut self, mut session: Session<'_>, settings: &Settings, wake: &Wake) -> Result<(), StoreError> {
+        if self.len() == 0 {
+            return Ok(());
+        }
+        let failed = match self.commit(&mut session, settings).await {
+            Ok(effects) => {
+                self.answer(&Ok(()));
+                wake.tell(effects);
+                return Ok(());
+            }
+            Err(failed) => failed,
+        };
+        if self.len() == 1 || failed.is_fatal {
+            tracing::error!(error = %failed.error, operations = self.len(), "transaction failed");
+            self.answer(&Err(failed.error.clone()));
+            return if failed.is_fatal { Err(failed.error) } else { Ok(()) };
+        }
+        // One operation must not spoil the others': each gets a transaction of its own.
+        tracing::warn!(error = %failed.error, operations = self.len(), "batch failed, running its operations one by one");
+        let mut alone = self.split();
+        while let Some(mut batch) = alone.next() {
+            match batch.commit(&mut session, settings).await {
+                Ok(effects) => {
+                    batch.answer(&Ok(()));
+                    wake.tell(effects);
+                }
+                Err(failed) => {
+                    tracing::error!(error = %failed.error, "transaction failed");
+                    batch.answer(&Err(failed.error.clone()));
+                    if failed.is_fatal {
+                        alone.for_each(|batch| batch.answer(&Err(failed.error.clone())));
+                        return Err(failed.error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, session: &mut Session<'_>, settings: &Settings) -> Result<Effects, Failed> {
+        session.begin().await.map_err(Failed::fatal)?;
+        let mut transaction = Transaction { session: session.reborrow(), settings, effects: Effects::default() };
+        let outcome = self.run(&mut transaction).await;
+        let effects = transaction.effects;
+        let outcome = match outcome {
+            Ok(()) => session.commit().await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => Ok(effects),
+            // Whether it was committed or not, another try on this connection would not know either.
+            Err(error @ StoreError::OutcomeUnknown) => Err(Failed::fatal(error)),
+            Err(error) => match session.rollback().await {
+                Ok(()) => Err(Failed { error, is_fatal: false }),
+                Err(_) => Err(Failed::fatal(error)),
+            },
+        }
+    }
+
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
+        admission::admit(transaction, &mut self.admissions).await?;
+        for operation in &mut self.operations {
+            operation.run(transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers everyone in the batch.
+    pub(super) fn answer(self, committed: &Result<(), StoreError>) {
+        for admission in self.admissions {
+            admission.answer(committed.clone());
+        }
+        for operation in self.operations {
+            operation.answer(committed.clone());
+        }
+    }
+
+    fn split(self) -> impl Iterator<Item = Self> {
+        let admissions = self.admissions.into_iter().map(|admission| Self { admissions: vec![admission], operations: Vec::new() });
+        let operations = self.operations.into_iter().map(|operation| Self { admissions: Vec::new(), operations: vec![operation] });
+        admissions.chain(operations)
+    }
+}
+
+/// A transaction that did not happen, or cannot be said to have happened.
+struct Failed {
+    error: StoreError,
+    /// Whether the connection must not be used again.
+    is_fatal: bool,
+}
+
+impl Failed {
+    const fn fatal(error: StoreError) -> Self {
+        Self { error, is_fatal: true }
+    }
+}
