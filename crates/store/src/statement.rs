@@ -157,3 +157,35 @@ macro_rules! nonce_statements {
 }
 
 nonce_statements!(0, 1, 2, 3, 4, 5, 6, 7);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::postgres::Connection;
+    use crate::session::{PostgresUrl, sqlite};
+
+    fn every_statement() -> impl Iterator<Item = &'static Statement> {
+        all().into_iter().chain(NONCES.iter().flat_map(|nonces| [&nonces.spend, &nonces.find, &nonces.clear]))
+    }
+
+    #[test]
+    fn every_statement_prepares_on_sqlite() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = sqlite::open(&folder.path().join("db"), false).unwrap();
+        crate::migrate::sqlite(&mut connection).unwrap();
+        for statement in every_statement() {
+            connection.prepare(statement.sqlite()).unwrap_or_else(|error| panic!("{}: {error}", statement.name));
+        }
+    }
+
+    #[tokio::test]
+    async fn every_statement_prepares_on_postgres() {
+        let url = PostgresUrl::parse(&testkit::postgres::new_database()).unwrap();
+        let mut connection = Connection::open(&url).await.unwrap();
+        crate::migrate::postgres(&mut connection).await.unwrap();
+        for statement in every_statement() {
+            let prepared = connection.client().prepare(statement.postgres()).await;
+            prepared.unwrap_or_else(|error| panic!("{}: {error:?}", statement.name));
+        }
+    }
+}
