@@ -1,0 +1,68 @@
+//! The command line as a whole.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands;
+use crate::exit;
+
+/// Where does this tracking link really end, and may money be spent on it?
+#[derive(Parser, Debug)]
+#[command(name = "link-peeler", version, after_help = exit::TABLE, max_term_width = 120, propagate_version = true)]
+pub(crate) struct Arguments {
+    /// What to log to standard error: a level, or targets with levels such as `info,relay=debug`
+    #[arg(long, global = true, env = "LINK_PEELER_LOG", value_name = "FILTER", help_heading = "Logging")]
+    pub(crate) log: Option<String>,
+    /// Log as lines of JSON
+    #[arg(long, global = true, help_heading = "Logging")]
+    pub(crate) log_json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run all of it on this machine: relay, desktop, lab
+    Up(commands::up::Arguments),
+    /// Follow links here and now: no account, no relay
+    Resolve(commands::resolve::Arguments),
+    /// Send a signed request for one tracking URL to a relay
+    Fetch(commands::fetch::Arguments),
+    /// List, show and cancel jobs
+    Jobs(commands::jobs::Arguments),
+    /// List and show rows with their readiness
+    Rows(commands::rows::Arguments),
+    /// Check key, secret and clock with a signed request that does nothing
+    Verify(commands::verify::Arguments),
+    /// Sign a request, or find out why a signature does not match
+    Sign(commands::sign::Arguments),
+    /// List, make and revoke API keys through the desktop here
+    Keys(commands::keys::Arguments),
+    /// Run the desktop: pull jobs, resolve them here, report
+    Desktop(commands::desktop::Arguments),
+    /// Run the relay
+    Relay(commands::relay::Arguments),
+    /// Approve desktops that ask to be linked, on the relay's machine
+    Link(commands::link::Arguments),
+    /// Run the lab: a local site of redirect cases
+    Lab(commands::lab::Arguments),
+}
+
+impl Command {
+    /// What is logged unless told otherwise: services say what they do, commands only what is wrong.
+    pub(crate) fn default_log(&self) -> &'static str {
+        match self {
+            Self::Relay(_) => "info",
+            Self::Up(_)
+            | Self::Resolve(_)
+            | Self::Fetch(_)
+            | Self::Jobs(_)
+            | Self::Rows(_)
+            | Self::Verify(_)
+            | Self::Sign(_)
+            | Self::Keys(_)
+            | Self::Desktop(_)
+            | Self::Link(_)
+            | Self::Lab(_) => "warn",
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! One file a command: its arguments, and the wiring of libraries that it takes.
+
+pub(crate) mod desktop;
+pub(crate) mod fetch;
+pub(crate) mod jobs;
+pub(crate) mod keys;
+pub(crate) mod lab;
+pub(crate) mod link;
+pub(crate) mod relay;
+pub(crate) mod resolve;
+pub(crate) mod rows;
+pub(crate) mod sign;
+pub(crate) mod up;
+pub(crate) mod verify;

@@ -1,0 +1,77 @@
+//! `link-peeler relay`: the service alone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use relay::{Config, InstallSecrets, Relay, StartError};
+use serde_json::json;
+use store::DatabaseUrl;
+
+use crate::exit::{Ended, Exit, Failure};
+use crate::listen::{self, RELAY_PORT};
+use crate::{data_dir, output, signals};
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  link-peeler relay
+  link-peeler relay --listen 0.0.0.0:7335 --public-url https://relay.example --metrics-listen 127.0.0.1:9464
+  link-peeler link list        (on this machine: desktops that ask to be linked)
+
+Keys of this installation lie in the data folder's `relay` folder, readable by their owner alone.")]
+pub(crate) struct Arguments {
+    /// Path of a SQLite file; by default in the data folder
+    #[arg(long, env = "LINK_PEELER_DATABASE", value_name = "DATABASE")]
+    database: Option<DatabaseUrl>,
+    /// Where callers and desktops connect
+    #[arg(long, value_name = "ADDR:PORT", default_value_t = listen::loopback(RELAY_PORT))]
+    listen: SocketAddr,
+    /// Where metrics are served; by default nowhere
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics_listen: Option<SocketAddr>,
+    /// URL under which the world knows this relay; desktops sign it
+    #[arg(long, env = "LINK_PEELER_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Data folder
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// Print one line of JSON when it listens
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Ended {
+    let folder = data_dir::relay(arguments.data_dir)?;
+    let config = Config {
+        metrics_listen: arguments.metrics_listen,
+        public_url: arguments.public_url,
+        ..config(arguments.listen, arguments.database, &folder)?
+    };
+    let relay = Relay::start(config).await.map_err(failure)?;
+    let metrics_url = relay.metrics_address().map(|address| format!("http://{address}/metrics"));
+    if arguments.json {
+        output::json(&json!({"relayUrl": relay.public_url(), "address": relay.address(), "metricsUrl": metrics_url, "dataDir": folder}))?;
+    } else {
+        output::note(&format!("The relay listens on {} as {} until Ctrl-C.", relay.address(), relay.public_url()));
+    }
+    signals::stop_requested().await?;
+    relay.shutdown().await;
+    Ok(Exit::Ok)
+}
+
+/// A relay whose keys lie in `folder`, and its data too unless a database is named.
+pub(crate) fn config(listen: SocketAddr, database: Option<DatabaseUrl>, folder: &std::path::Path) -> Result<Config, Failure> {
+    data_dir::create(folder)?;
+    let secrets = InstallSecrets::load_or_create(folder).context("the relay's keys")?;
+    Ok(Config::new(listen, database.unwrap_or_else(|| DatabaseUrl::Sqlite(folder.join("relay.sqlite"))), secrets))
+}
+
+/// What a relay that did not start means to a script.
+pub(crate) fn failure(error: StartError) -> Failure {
+    match error {
+        StartError::Window | StartError::UnknownPlan(_) => Failure::usage(error),
+        StartError::Listen { .. } | StartError::Store(_) => Failure::Unreachable(error.into()),
+    }
+}

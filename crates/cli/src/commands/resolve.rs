@@ -1,0 +1,194 @@
+//! `link-peeler resolve`: follows links here and now. No account, no relay.
+
+use std::io::{IsTerminal as _, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use futures_util::{Stream, StreamExt as _};
+use indicatif::{ProgressBar, ProgressStyle};
+use protocol::JobResult;
+use resolver::{ResolveRequest, Resolver};
+use serde::Serialize;
+
+use crate::context_flags::ContextFlags;
+use crate::exit::{Ended, Failure};
+use crate::resolve::input::{Link, Source};
+use crate::resolve::sheet::{self, SheetWriter};
+use crate::resolve::summary::Summary;
+use crate::resolver_flags::{self, ResolverFlags, UNNAMED_PROXY};
+use crate::{describe, output};
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  link-peeler resolve https://trk.example/a1
+  link-peeler resolve --json --expect-domain shop.example https://trk.example/a1 | jq .result.conclusion
+  link-peeler resolve --file links.txt --as-completed --json
+  link-peeler resolve --csv offers.csv --url-column link --csv-out checked.csv
+  link-peeler resolve --allow 127.0.0.1:7336 http://127.0.0.1:7336/direct     (a link in the lab)")]
+pub(crate) struct Arguments {
+    /// Links to follow; without any, they are read from --file, --csv or standard input
+    #[arg(value_name = "URL", conflicts_with_all = ["file", "csv"])]
+    urls: Vec<String>,
+    /// File with a link a line (`-` for standard input); blank lines and `#` comments are skipped
+    #[arg(short, long, value_name = "FILE", conflicts_with = "csv")]
+    file: Option<PathBuf>,
+    /// CSV file with a header (`-` for standard input)
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Column with the links; by default trackingUrl, tracking_url, url or link
+    #[arg(long, value_name = "NAME", requires = "csv")]
+    url_column: Option<String>,
+    /// Column with the expected domains; by default expectedDomain or expected_domain, if there is one
+    #[arg(long, value_name = "NAME", requires = "csv")]
+    domain_column: Option<String>,
+    /// Write results as CSV (`-` for standard output): the columns that came in, then the result's
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    csv_out: Option<PathBuf>,
+    /// Print a line of JSON for each link
+    #[arg(long)]
+    json: bool,
+    /// Print each result as soon as it is there, not in the order of the input
+    #[arg(long)]
+    as_completed: bool,
+    /// Registrable domain or host where the links should land
+    #[arg(long, value_name = "DOMAIN")]
+    expect_domain: Option<String>,
+    /// Go through this proxy: http://, https:// or socks5:// [USER:PASSWORD@]HOST:PORT
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
+    /// Links at once
+    #[arg(short, long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    concurrency: u16,
+    /// No progress and no summary
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    context: ContextFlags,
+    #[command(flatten)]
+    resolver: ResolverFlags,
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line<'a> {
+    tracking_url: &'a str,
+    class: protocol::Class,
+    result: &'a JobResult,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Ended {
+    let at_once = usize::from(arguments.concurrency);
+    let resolver = resolver_flags::resolver(arguments.resolver.settings(at_once, arguments.proxy.as_deref())?)?;
+    let source = arguments.source()?;
+    let mut printer = arguments.printer(&source)?;
+    let progress = arguments.progress();
+    let (mut summary, began) = (Summary::default(), Instant::now());
+    let mut results = resolve_all(&arguments, source, resolver, at_once);
+    while let Some(resolved) = results.next().await {
+        let (link, result) = resolved?;
+        summary.add(result.conclusion);
+        progress.suspend(|| printer.print(&link, &result))?;
+        progress.set_message(summary.counts());
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    if !arguments.quiet && (summary.total() != 1 || !matches!(printer, Printer::Tree)) {
+        output::note(&summary.line(began.elapsed()));
+    }
+    Ok(summary.exit())
+}
+
+type Resolved = Result<(Link, JobResult), Failure>;
+
+fn resolve_all(
+    arguments: &Arguments,
+    source: Source,
+    resolver: Resolver,
+    at_once: usize,
+) -> std::pin::Pin<Box<dyn Stream<Item = Resolved> + '_>> {
+    let context = arguments.context.context(arguments.proxy.as_ref().map(|_| UNNAMED_PROXY.to_owned()));
+    let links = futures_util::stream::unfold(source.read(), |mut links| async { links.recv().await.map(|link| (link, links)) });
+    let resolving = links.map(move |link| {
+        let (resolver, context) = (resolver.clone(), context.clone());
+        async move {
+            let link = link?;
+            let expected_domain = link.expected_domain.clone().or_else(|| arguments.expect_domain.clone());
+            let request = ResolveRequest { tracking_url: link.url.clone(), expected_domain, context };
+            let result = resolver.resolve(&request).await;
+            Ok((link, result))
+        }
+    });
+    if arguments.as_completed { Box::pin(resolving.buffer_unordered(at_once)) } else { Box::pin(resolving.buffered(at_once)) }
+}
+
+impl Arguments {
+    fn source(&self) -> Result<Source, Failure> {
+        match (&self.csv, &self.file) {
+            (Some(csv), _) => Source::sheet(csv, self.url_column.as_deref(), self.domain_column.as_deref()),
+            (None, Some(file)) => Source::lines(file),
+            (None, None) if !self.urls.is_empty() => Ok(Source::Arguments(self.urls.clone())),
+            (None, None) if std::io::stdin().is_terminal() => {
+                Err(Failure::usage("no links: name some, or use --file, --csv or a pipe (see `link-peeler resolve --help`)"))
+            }
+            (None, None) => Source::lines("-".as_ref()),
+        }
+    }
+
+    fn printer(&self, source: &Source) -> Result<Printer, Failure> {
+        Ok(match &self.csv_out {
+            Some(path) => Printer::Sheet(Box::new(sheet::create(path, source.header())?)),
+            None if self.json => Printer::Json,
+            None => Printer::Tree,
+        })
+    }
+
+    /// Counts on standard error, for a person who waits while results go elsewhere.
+    fn progress(&self) -> ProgressBar {
+        let several = self.urls.len() != 1;
+        if self.quiet || !several || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} done ({per_sec}) {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(std::time::Duration::from_millis(100));
+        bar
+    }
+}
+
+enum Printer {
+    Tree,
+    Json,
+    Sheet(Box<SheetWriter<Box<dyn Write>>>),
+}
+
+impl Printer {
+    fn print(&mut self, link: &Link, result: &JobResult) -> Result<(), Failure> {
+        match self {
+            Self::Tree => output::line(&describe::tree(&link.url, result))?,
+            Self::Json => output::json(&Line { tracking_url: &link.url, class: result.conclusion.class(), result })?,
+            Self::Sheet(sheet) => sheet.write(link, result)?,
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{Conclusion, UnixMillis};
+
+    use super::*;
+
+    #[test]
+    fn a_line_of_json_has_the_link_its_class_and_the_result() {
+        let result = JobResult { conclusion: Conclusion::HttpGone, ..JobResult::not_executed("gone", UnixMillis(0)) };
+        let line = Line { tracking_url: "https://a.example/", class: result.conclusion.class(), result: &result };
+        let value = serde_json::to_value(line).unwrap();
+        assert_eq!((value["trackingUrl"].as_str(), value["class"].as_str()), (Some("https://a.example/"), Some("bad")));
+        assert_eq!(value["result"]["conclusion"], "http_gone");
+    }
+}

@@ -1,0 +1,89 @@
+//! Flags for what follows the chains on this machine. The same for `resolve`, `desktop` and `up`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use resolver::guard::Exceptions;
+use resolver::{BrowserChoice, ProxyProfile, Resolver, Settings, SetupError};
+
+use crate::exit::Failure;
+
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "How chains are followed here")]
+pub(crate) struct ResolverFlags {
+    /// Dial ADDR:PORT for hosts that match, whatever their name resolves to: `*.test=127.0.0.1:8080`. May be repeated
+    #[arg(long, value_name = "PATTERN=ADDR:PORT")]
+    connect_to: Vec<String>,
+    /// Let the guard pass this exact private or local address. May be repeated
+    #[arg(long, value_name = "ADDR:PORT")]
+    allow: Vec<String>,
+    /// A proxy that contexts may ask for by name, such as `de=socks5://127.0.0.1:1080`. May be repeated
+    #[arg(long = "proxy-profile", value_name = "NAME=URL")]
+    proxy_profiles: Vec<String>,
+    /// Browser to use; by default the installed Chrome, Chromium or Edge
+    #[arg(long, value_name = "PATH", conflicts_with = "no_browser")]
+    browser: Option<PathBuf>,
+    /// Never start a browser
+    #[arg(long)]
+    no_browser: bool,
+    /// Seconds for one hop
+    #[arg(long, value_name = "SECONDS")]
+    hop_timeout: Option<u64>,
+    /// Seconds for one whole chain
+    #[arg(long, value_name = "SECONDS")]
+    chain_timeout: Option<u64>,
+    /// Requests a second to one host; 0 for no limit
+    #[arg(long, value_name = "N")]
+    pace: Option<u32>,
+}
+
+/// The name under which a profile from `--proxy URL` is kept.
+pub(crate) const UNNAMED_PROXY: &str = "proxy";
+
+impl ResolverFlags {
+    /// The settings that the flags ask for. `at_once` is how many chains the command follows at once.
+    pub(crate) fn settings(&self, at_once: usize, unnamed_proxy: Option<&str>) -> Result<Settings, Failure> {
+        let mut settings = Settings { proxies: self.proxies(unnamed_proxy)?, browser: self.browser_choice(), ..Settings::default() };
+        settings.exceptions = Exceptions::parse(self.connect_to.iter().chain(&self.allow)).map_err(Failure::usage)?;
+        let budgets = &mut settings.budgets;
+        budgets.chains_at_once = at_once.max(1);
+        budgets.hop = self.hop_timeout.map_or(budgets.hop, Duration::from_secs);
+        budgets.chain = self.chain_timeout.map_or(budgets.chain, Duration::from_secs);
+        budgets.pace_per_host = self.pace.unwrap_or(budgets.pace_per_host);
+        Ok(settings)
+    }
+
+    fn proxies(&self, unnamed: Option<&str>) -> Result<BTreeMap<String, ProxyProfile>, Failure> {
+        let named = self
+            .proxy_profiles
+            .iter()
+            .map(|text| text.split_once('=').ok_or_else(|| Failure::usage(format!("--proxy-profile {text}: expected NAME=URL"))));
+        let unnamed = unnamed.map(|url| Ok((UNNAMED_PROXY, url)));
+        named
+            .chain(unnamed)
+            .map(|profile| {
+                let (name, url) = profile?;
+                let profile = url.parse().map_err(|fault| Failure::usage(format!("proxy `{name}`: {fault}")))?;
+                Ok((name.to_owned(), profile))
+            })
+            .collect()
+    }
+
+    fn browser_choice(&self) -> BrowserChoice {
+        match (&self.browser, self.no_browser) {
+            (Some(path), _) => BrowserChoice::Executable(path.clone()),
+            (None, true) => BrowserChoice::Off,
+            (None, false) => BrowserChoice::Installed,
+        }
+    }
+}
+
+/// Makes the resolver.
+pub(crate) fn resolver(settings: Settings) -> Result<Resolver, Failure> {
+    Resolver::new(settings).map_err(|error| match error {
+        SetupError::EmptyBudget(_) => Failure::usage(error),
+        SetupError::Trust(_) => Failure::Unreachable(error.into()),
+    })
+}

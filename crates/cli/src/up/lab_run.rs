@@ -1,0 +1,140 @@
+//! Sends every link of the lab through the whole house, as a caller does, and judges what comes back.
+
+use std::time::Duration;
+
+use futures_util::{Stream, StreamExt as _};
+use lab::{Case, Lab};
+use protocol::{Conclusion, Job, JobResult, JobState};
+use serde_json::json;
+
+use crate::caller::Caller;
+use crate::exit::Failure;
+
+/// Links under way at once: they mostly wait.
+const AT_ONCE: usize = 64;
+/// The longest that one link may take: the slowest runs into the chain's budget twice, and waits for its turn before.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Seconds that one request for a job waits.
+const WAIT_SECONDS: u64 = 50;
+
+/// How one link of the lab ended.
+pub(crate) struct Tried {
+    pub(crate) case: &'static Case,
+    pub(crate) end: End,
+}
+
+/// What came back.
+pub(crate) enum End {
+    /// The job concluded.
+    Concluded(Box<JobResult>),
+    /// The relay refused the request with this code.
+    Refused(String),
+    /// Nothing came in time.
+    Unfinished(JobState),
+}
+
+/// Sends all links; yields each as it ends. `run` tells this run's jobs from those of earlier ones.
+pub(crate) fn all<'a>(lab: &'a Lab, caller: &'a Caller, run: &'a str) -> impl Stream<Item = Result<Tried, Failure>> + 'a {
+    futures_util::stream::iter(lab.cases()).map(move |case| try_one(lab, caller, run, case)).buffer_unordered(AT_ONCE)
+}
+
+async fn try_one(lab: &Lab, caller: &Caller, run: &str, case: &'static Case) -> Result<Tried, Failure> {
+    let mut request = json!({
+        "idempotencyKey": format!("lab-{}-{run}", case.name),
+        "trackingUrl": lab.tracking_url(case),
+        "source": "platform_api",
+        "rowId": format!("lab-{}", case.name),
+    });
+    if let Some(domain) = case.expected_domain {
+        request["expectedDomain"] = domain.into();
+    }
+    let end = match caller.post::<Job>(protocol::signature::FETCH_PATH, request.to_string().as_bytes()).await {
+        Ok(job) => wait(caller, job).await?,
+        Err(Failure::Refused(problem)) => End::Refused(problem.code),
+        Err(failure) => return Err(failure),
+    };
+    Ok(Tried { case, end })
+}
+
+async fn wait(caller: &Caller, mut job: Job) -> Result<End, Failure> {
+    let began = tokio::time::Instant::now();
+    while !job.state.has_ended() && began.elapsed() < PATIENCE {
+        let target = format!("/api/links/jobs/{}?wait={WAIT_SECONDS}", job.job_id);
+        job = caller.get(&target, Duration::from_secs(WAIT_SECONDS)).await?;
+    }
+    Ok(match job.result {
+        Some(result) => End::Concluded(Box::new(result)),
+        None => End::Unfinished(job.state),
+    })
+}
+
+impl Tried {
+    /// What differs from what the case says; `None` when nothing does.
+    pub(crate) fn difference(&self, lab_url: &str) -> Option<String> {
+        let case = self.case;
+        match &self.end {
+            End::Concluded(result) => difference(case, result, lab_url),
+            // What is no tracking URL is not admitted in the first place.
+            End::Refused(code) if case.expected == Conclusion::InputInvalid && code == "invalid_payload" => None,
+            End::Refused(code) => Some(format!("expected {}, the relay refused it: {code}", case.expected)),
+            End::Unfinished(state) => Some(format!("expected {}, still {state} after {} s", case.expected, PATIENCE.as_secs())),
+        }
+    }
+}
+
+fn difference(case: &Case, result: &JobResult, lab_url: &str) -> Option<String> {
+    if result.conclusion == Conclusion::ContextUnavailable && case.needs_browser {
+        // As the lab says of a desktop without a browser.
+        return None;
+    }
+    if result.conclusion != case.expected {
+        return Some(format!("expected {}, got {}: {}", case.expected, result.conclusion, result.detail));
+    }
+    let expected = format!("{lab_url}{}", case.final_path?);
+    (result.final_url.as_ref() != Some(&expected))
+        .then(|| format!("expected to end at {expected}, ended at {}", result.final_url.as_deref().unwrap_or("nothing")))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::UnixMillis;
+
+    use super::*;
+
+    fn case(name: &str) -> &'static Case {
+        lab::CASES.iter().find(|case| case.name == name).unwrap()
+    }
+
+    fn concluded(conclusion: Conclusion, final_url: &str) -> End {
+        let result = JobResult { conclusion, final_url: Some(final_url.to_owned()), ..JobResult::not_executed("d", UnixMillis(0)) };
+        End::Concluded(Box::new(result))
+    }
+
+    fn difference_of(name: &str, end: End) -> Option<String> {
+        Tried { case: case(name), end }.difference("http://lab")
+    }
+
+    #[test]
+    fn a_link_must_end_as_its_case_says_and_where() {
+        assert_eq!(difference_of("direct", concluded(Conclusion::Valid, "http://lab/landing")), None);
+        assert!(difference_of("direct", concluded(Conclusion::Valid, "http://lab/")).unwrap().contains("to end at"));
+        assert!(
+            difference_of("direct", concluded(Conclusion::TimedOut, "http://lab/landing"))
+                .unwrap()
+                .contains("expected valid, got timed_out")
+        );
+        assert!(difference_of("direct", End::Unfinished(JobState::Leased)).unwrap().contains("still leased"));
+    }
+
+    #[test]
+    fn what_is_no_tracking_url_is_refused_at_the_door() {
+        assert_eq!(difference_of("macro", End::Refused("invalid_payload".to_owned())), None);
+        assert!(difference_of("direct", End::Refused("invalid_payload".to_owned())).is_some());
+    }
+
+    #[test]
+    fn a_desktop_without_a_browser_says_so_where_one_is_needed() {
+        assert_eq!(difference_of("script-location", concluded(Conclusion::ContextUnavailable, "http://lab/script/location")), None);
+        assert!(difference_of("direct", concluded(Conclusion::ContextUnavailable, "http://lab/landing")).is_some());
+    }
+}

@@ -1,0 +1,5 @@
+//! What `up` stands up, and what it does with it.
+
+pub(crate) mod examples;
+pub(crate) mod lab_run;
+pub(crate) mod stack;
