@@ -11,6 +11,7 @@
 //! ```
 
 mod case;
+pub mod farm;
 mod index;
 mod server;
 mod site;

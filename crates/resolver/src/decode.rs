@@ -120,7 +120,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bomb_gives_no_more_than_the_limit() {
-        let zeros = vec![0; 50_000_000];
+        let zeros = vec![0; 5_000_000];
         for (coding, bomb) in
             [("gzip", encoded!(GzipEncoder, &zeros)), ("br", encoded!(BrotliEncoder, &zeros)), ("zstd", encoded!(ZstdEncoder, &zeros))]
         {

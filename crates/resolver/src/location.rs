@@ -47,7 +47,16 @@ pub(crate) fn resolve(base: &Url, target: &[u8]) -> Result<Url, url::ParseError>
 /// # Errors
 /// When the text cannot be parsed.
 pub(crate) fn parse(base: &Url, text: &str) -> Result<Url, url::ParseError> {
-    Ok(escape_path(base.join(text)?))
+    Ok(escape_path(base.join(&two_slashes(base, text))?))
+}
+
+/// `////host` is `//host` against an http(s) base (URL standard, "special authority ignore slashes state"), which the
+/// crate takes for an empty host.
+pub(crate) fn two_slashes<'a>(base: &Url, text: &'a str) -> Cow<'a, str> {
+    let trimmed = text.trim_start_matches(|character: char| character <= ' ');
+    let rest = trimmed.trim_start_matches(['/', '\\', '\t', '\n', '\r']);
+    let slashes = trimmed[..trimmed.len() - rest.len()].chars().filter(|character| matches!(character, '/' | '\\')).count();
+    if slashes > 2 && matches!(base.scheme(), "http" | "https") { Cow::Owned(format!("//{rest}")) } else { Cow::Borrowed(text) }
 }
 
 /// Chromium escapes `|` in paths of http(s) URLs, and `^`, where the crate leaves them. Queries keep both.
@@ -135,6 +144,8 @@ mod tests {
             (&b"next"[..], "http://a.test/d/next#f"),
             (b"\\\\b.test\\x", "http://b.test/x#f"),
             (b"/\\b.test/x", "http://b.test/x#f"),
+            (b" ////b.test/x", "http://b.test/x#f"),
+            (b"/\\/b.test/x", "http://b.test/x#f"),
             (b"http:x", "http://a.test/d/x#f"),
             (b"http:/x", "http://a.test/x#f"),
             (b"h\tttp://b.test/la\tnd", "http://b.test/land#f"),

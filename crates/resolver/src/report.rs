@@ -7,6 +7,7 @@ use protocol::{Conclusion, Hop, JobResult};
 
 use crate::chain::{Chain, End};
 use crate::conclude::Verdict;
+use crate::parameters;
 
 /// Bytes that the URLs of a result may have together: the rest of [`MAX_RESULT_BYTES`] is for everything else.
 const MAX_URLS_BYTES: usize = MAX_RESULT_BYTES / 2;
@@ -36,6 +37,7 @@ pub(crate) fn result(chain: Chain, verdict: Verdict, now: UnixMillis) -> JobResu
         refresh.target = clean(&refresh.target, MAX_URL_BYTES);
         refresh
     });
+    result.parameters = parameters::trace(&chain.hops);
     result.hops = bounded(chain.hops);
     result
 }

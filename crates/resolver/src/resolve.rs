@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use protocol::clock::Clock;
 use protocol::result::Engine;
+use protocol::tracking_url::InvalidTrackingUrl;
 use protocol::{EngineChoice, JobResult, tracking_url};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::chain::{Chain, End};
 use crate::conclude::{Expectation, Verdict, conclude};
+use crate::confirm::{self, confirmed, needs_confirmation};
 use crate::connect::Tls;
 use crate::fetch::Fetcher;
 use crate::guard::Guard;
@@ -57,6 +60,15 @@ impl Resolver {
         Ok(Self { shared: Arc::new(Shared { settings, fetcher, chains }) })
     }
 
+    /// The evidence alone, by the engine that the context asks for: one attempt, nothing concluded, nothing confirmed.
+    ///
+    /// # Errors
+    /// When the tracking URL is none.
+    pub async fn chain(&self, request: &ResolveRequest) -> Result<Chain, InvalidTrackingUrl> {
+        let url = tracking_url::parse(&request.tracking_url)?;
+        Ok(self.shared.chain(crate::location::escape_path(url), request).await)
+    }
+
     /// Resolves one tracking URL. Always ends in a result; waits first when as many chains as allowed are under way.
     pub async fn resolve(&self, request: &ResolveRequest) -> JobResult {
         let shared = &*self.shared;
@@ -67,15 +79,28 @@ impl Resolver {
             Ok(url) => crate::location::escape_path(url),
             Err(fault) => return report::input_invalid(&fault, now()),
         };
-        let chain = shared.chain(url, request).await;
         let expectation = Expectation { domain: request.expected_domain.clone(), ..Expectation::default() };
-        let verdict = conclude(&chain, &expectation, &shared.settings.rules);
+        let (chain, verdict) = shared.attempts(url, request, &expectation).await;
         log(&chain, &verdict);
         report::result(chain, verdict, now())
     }
 }
 
 impl Shared {
+    /// The chain that counts: the first, or a second one that confirms it or knows better.
+    async fn attempts(&self, url: Url, request: &ResolveRequest, expectation: &Expectation) -> (Chain, Verdict) {
+        let rules = &self.settings.rules;
+        let chain = self.chain(url.clone(), request).await;
+        let verdict = conclude(&chain, expectation, rules);
+        if !needs_confirmation(verdict.conclusion) {
+            return (chain, verdict);
+        }
+        confirm::pause(Instant::now(), self.settings.budgets.confirm_after).await;
+        let chain = self.chain(url, request).await;
+        let second = conclude(&chain, expectation, rules);
+        (chain, confirmed(verdict.conclusion, second))
+    }
+
     async fn chain(&self, url: Url, request: &ResolveRequest) -> Chain {
         let context = &request.context;
         let proxy = match &context.proxy {
@@ -86,6 +111,7 @@ impl Shared {
             },
         };
         match context.engine.unwrap_or_default() {
+            // A desktop without a browser has the HTTP engine's word; what that cannot know, it says.
             EngineChoice::Auto | EngineChoice::Http => Walk::new(self.ground(), context, proxy).run(url).await,
             EngineChoice::Browser => unavailable(Engine::Browser, "this desktop has no browser".to_owned()),
         }

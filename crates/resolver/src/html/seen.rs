@@ -14,7 +14,7 @@ use super::dom::{Document, Found, Sink};
 use super::{charset, scan, script};
 use crate::chain::MAX_PAGE_TEXT;
 use crate::content::Kind;
-use crate::location::escape_path;
+use crate::location::{escape_path, two_slashes};
 use crate::referrer::Policy;
 use crate::refresh;
 
@@ -158,6 +158,7 @@ impl Look {
 /// Resolves a target as a page of that encoding does: its query is encoded by it.
 fn resolve(base: &Url, text: &str, encoding: &'static Encoding) -> Result<Url, url::ParseError> {
     let encode: &dyn Fn(&str) -> Cow<'_, [u8]> = &|text| encoding.encode(text).0;
+    let text = &two_slashes(base, text);
     let options = Url::options().base_url(Some(base));
     let is_utf8 = encoding.output_encoding() == UTF_8;
     let url = if is_utf8 { options.parse(text)? } else { options.encoding_override(Some(encode)).parse(text)? };

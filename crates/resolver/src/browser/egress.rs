@@ -1,0 +1,195 @@
+//! The way out of one job's browser context: each connection is dialled here, after the guard has checked its address,
+//! and what came of it is remembered as evidence.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::chain::End;
+use crate::connect::{DialError, Tls, TunnelError, TunnelTarget, dial, tunnel};
+use crate::guard::{CheckError, CheckedAddr, Guard, Refusal};
+use crate::http1::Stream;
+use crate::proxy::{ProxyProfile, ProxyScheme};
+
+/// Hosts and ports of one job that are remembered; pages with ads ask for some two hundred.
+const MAX_REMEMBERED: usize = 1_024;
+
+/// Where a connection goes: host as in a URL (an IPv6 address has brackets) and port.
+pub(super) type Place = (String, u16);
+
+/// Why a connection was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unreached {
+    #[error(transparent)]
+    Refused(Refusal),
+    #[error("{0}")]
+    Unresolved(String),
+    #[error("{0}")]
+    Connect(String),
+    #[error("{0}")]
+    Proxy(String),
+    #[error("{0}")]
+    TimedOut(String),
+}
+
+impl Unreached {
+    /// How a chain ends whose page is there.
+    pub(super) fn into_end(self) -> End {
+        match self {
+            Self::Refused(refusal) => End::Refused(refusal),
+            Self::Unresolved(cause) => End::NameUnresolved(cause),
+            Self::Connect(cause) => End::ConnectFailed(cause),
+            Self::Proxy(cause) => End::ContextUnavailable(cause),
+            Self::TimedOut(cause) => End::TimedOut(cause),
+        }
+    }
+}
+
+impl From<CheckError> for Unreached {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Refused(refusal) => Self::Refused(refusal),
+            CheckError::Unresolved(unresolved) => Self::Unresolved(unresolved.to_string()),
+        }
+    }
+}
+
+/// The way out of one job.
+pub(super) struct Egress {
+    guard: Guard,
+    tls: Tls,
+    upstream: Option<ProxyProfile>,
+    /// How long a connection may take.
+    dial_limit: Duration,
+    /// Bytes that may still come in.
+    bytes_left: AtomicU64,
+    log: Mutex<Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    reached: HashMap<Place, CheckedAddr>,
+    unreached: HashMap<Place, Unreached>,
+    /// In order, each once: what the guard refused, whichever part of the page asked for it.
+    refused: Vec<Refusal>,
+}
+
+/// A connection to a place.
+pub(super) struct Way {
+    pub(super) stream: Box<dyn Stream>,
+    /// Credentials and absolute form are wanted by the other end: it is an HTTP proxy, not the place itself.
+    pub(super) is_proxy: bool,
+}
+
+impl Egress {
+    pub(super) fn new(guard: Guard, tls: Tls, upstream: Option<ProxyProfile>, dial_limit: Duration, bytes: u64) -> Self {
+        Self { guard, tls, upstream, dial_limit, bytes_left: AtomicU64::new(bytes), log: Mutex::default() }
+    }
+
+    /// Dials for `url`. `as_tunnel` when bytes must go through as they are.
+    ///
+    /// # Errors
+    /// [`Unreached`], which is remembered too.
+    pub(super) async fn reach(&self, url: &Url, as_tunnel: bool) -> Result<Way, Unreached> {
+        let place = (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or_default());
+        let dialled = tokio::time::timeout(self.dial_limit, self.dial(url, &place, as_tunnel)).await;
+        let dialled = dialled.unwrap_or_else(|_| {
+            Err(Unreached::TimedOut(format!("{}: no connection within {} s", place.0, self.dial_limit.as_secs())))
+        });
+        let mut log = self.log();
+        match dialled {
+            Ok((way, address)) => {
+                log.unreached.remove(&place);
+                if log.reached.len() < MAX_REMEMBERED {
+                    log.reached.insert(place, address);
+                }
+                Ok(way)
+            }
+            Err(cause) => {
+                if let Unreached::Refused(refusal) = &cause
+                    && log.refused.len() < MAX_REMEMBERED
+                    && !log.refused.contains(refusal)
+                {
+                    log.refused.push(refusal.clone());
+                }
+                if log.unreached.len() < MAX_REMEMBERED {
+                    log.unreached.insert(place, cause.clone());
+                }
+                Err(cause)
+            }
+        }
+    }
+
+    async fn dial(&self, url: &Url, place: &Place, as_tunnel: bool) -> Result<(Way, CheckedAddr), Unreached> {
+        let Some(profile) = &self.upstream else {
+            let addresses = self.guard.check(url).await?;
+            let (stream, address) = dial(&addresses).await.map_err(dial_error)?;
+            return Ok((Way { stream: Box::new(stream), is_proxy: false }, address));
+        };
+        self.guard.check_for_proxy(url).map_err(Unreached::Refused)?;
+        let proxy = |cause: &dyn std::fmt::Display| Unreached::Proxy(format!("the proxy cannot be reached: {cause}"));
+        let addresses = self.guard.check_proxy(profile).await.map_err(|error| proxy(&error))?;
+        let (stream, address) = dial(&addresses).await.map_err(|error| proxy(&error))?;
+        let mut stream: Box<dyn Stream> = Box::new(stream);
+        if profile.scheme == ProxyScheme::Https {
+            let shaken = self.tls.to_proxy(&profile.host, stream).await;
+            stream = Box::new(shaken.map_err(|error| Unreached::Proxy(format!("the proxy's TLS fails: {error}")))?);
+        }
+        if !as_tunnel && profile.scheme != ProxyScheme::Socks5 {
+            return Ok((Way { stream, is_proxy: true }, address));
+        }
+        let target = TunnelTarget { host: &place.0, port: place.1 };
+        let stream = tunnel(profile, stream, target).await.map_err(|error| match error {
+            TunnelError::Proxy(_) => Unreached::Proxy(error.to_string()),
+            TunnelError::Target(_) => Unreached::Connect(error.to_string()),
+        })?;
+        Ok((Way { stream, is_proxy: false }, address))
+    }
+
+    /// The proxy that everything goes through.
+    pub(super) fn upstream(&self) -> Option<&ProxyProfile> {
+        self.upstream.as_ref()
+    }
+
+    /// Takes bytes that came in off the budget; `false` when it is spent.
+    pub(super) fn spend(&self, bytes: usize) -> bool {
+        let bytes = bytes as u64;
+        self.bytes_left.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+
+    /// What was dialled for a place.
+    pub(super) fn reached(&self, place: &Place) -> Option<CheckedAddr> {
+        self.log().reached.get(place).copied()
+    }
+
+    /// Why a place was not reached the last time.
+    pub(super) fn unreached(&self, place: &Place) -> Option<Unreached> {
+        self.log().unreached.get(place).cloned()
+    }
+
+    /// Everything that the guard refused.
+    pub(super) fn refused(&self) -> Vec<Refusal> {
+        self.log().refused.clone()
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        // Nothing above panics between two changes that belong together.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn dial_error(error: DialError) -> Unreached {
+    match &error {
+        DialError::Unreachable { source, .. } if source.kind() == io::ErrorKind::TimedOut => Unreached::TimedOut(error.to_string()),
+        DialError::Unreachable { .. } | DialError::NoAddress => Unreached::Connect(error.to_string()),
+    }
+}
+
+/// Host and port of a URL.
+pub(super) fn place(url: &Url) -> Place {
+    (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or_default())
+}
