@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use protocol::device::{MAX_HELD_JOBS, PullAnswer, PullRequest, ReleaseAnswer, ReleaseRequest, ReportAnswer, ReportRequest};
 use protocol::{AccountId, DeviceId};
-use reqwest::Url;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -22,7 +21,7 @@ use crate::keys::{Keys, KeysError};
 use crate::link_file::Link;
 use crate::linking::{self, LinkError};
 use crate::outbox::Outbox;
-use crate::relay_client::{CallError, RelayClient, parse_relay_url};
+use crate::relay_client::{CallError, RelayClient, Url, parse_relay_url};
 use crate::session::Session;
 use crate::status::{Event, Journal, Status};
 use crate::{device_key, private_file, pull, upkeep};

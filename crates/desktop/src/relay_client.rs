@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use protocol::device_signature::{self, DeviceKey};
 use protocol::{Clock, DeviceId, Problem, ProblemCode, UnixMillis};
-use reqwest::{Method, StatusCode, Url};
+pub(crate) use reqwest::Url;
+use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -24,9 +24,9 @@ Examples:
   link-peeler desktop --concurrency 64 --proxy-profile de=socks5://127.0.0.1:1080
   link-peeler link approve BCDF-GHJK      (on the relay's machine)")]
 pub(crate) struct Arguments {
-    /// The relay
-    #[arg(long, env = "LINK_PEELER_RELAY", default_value = DEFAULT_RELAY, value_name = "URL")]
-    relay: String,
+    /// The relay; by default the one that this desktop is linked to, else http://127.0.0.1:7335
+    #[arg(long, env = "LINK_PEELER_RELAY", value_name = "URL")]
+    relay: Option<String>,
     /// Data folder
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Jobs at once
     #[arg(short, long, value_name = "N", default_value_t = DEFAULT_CONCURRENCY as u16, value_parser = clap::value_parser!(u16).range(1..=512))]
     concurrency: u16,
-    /// Forget the account that this desktop works for, and link anew
+    /// Forget the relay and account that this desktop works for, and link anew
     #[arg(long)]
     relink: bool,
     /// Print what happens as lines of JSON
@@ -51,13 +51,14 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     if arguments.relink {
         desktop::Link::forget(&folder)?;
     }
+    let relay = which_relay(arguments.relay.as_deref(), desktop::Link::load(&folder)?.as_ref())?;
     let as_json = arguments.json;
     let resolver = resolver_flags::resolver(arguments.resolver.settings(usize::from(arguments.concurrency), None)?)?;
     let config = desktop::Config {
         name: arguments.name.clone(),
         concurrency: usize::from(arguments.concurrency),
         on_link: Arc::new(move |event| show_linking(&event, as_json)),
-        ..desktop::Config::new(&arguments.relay, &folder, resolver)
+        ..desktop::Config::new(relay, &folder, resolver)
     };
     // A person may tire of waiting for the operator.
     let desktop = tokio::select! {
@@ -74,6 +75,20 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     };
     desktop.shutdown().await;
     ended.map(|()| Exit::Ok)
+}
+
+/// A link is worth something at the relay that made it: at another, every request would be refused without end.
+fn which_relay(named: Option<&str>, link: Option<&desktop::Link>) -> Result<String, Failure> {
+    let origin = |url: &str| url.trim_end_matches('/').to_ascii_lowercase();
+    match (named, link) {
+        (None, None) => Ok(DEFAULT_RELAY.to_owned()),
+        (None, Some(link)) => Ok(link.relay_url.clone()),
+        (Some(named), Some(link)) if origin(named) != origin(&link.relay_url) => Err(Failure::usage(format!(
+            "this desktop is linked to {}: link it to {named} instead with --relink, or give that relay a folder of its own with --data-dir",
+            link.relay_url
+        ))),
+        (Some(named), _) => Ok(named.to_owned()),
+    }
 }
 
 fn show_linking(event: &LinkEvent, as_json: bool) {
@@ -167,5 +182,26 @@ pub(crate) fn failure(error: StartError) -> Failure {
     match call.and_then(CallError::refusal).and_then(|refusal| refusal.problem.clone()) {
         Some(problem) => Failure::Refused(Box::new(problem)),
         None => Failure::Unreachable(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::{AccountId, DeviceId, UnixMillis};
+
+    use super::*;
+
+    #[test]
+    fn a_linked_desktop_goes_to_its_own_relay_and_to_no_other() {
+        let link = desktop::Link {
+            relay_url: "https://relay.example/".to_owned(),
+            device_id: DeviceId::random(UnixMillis(1)),
+            account: AccountId::random(UnixMillis(1)),
+            linked_at: UnixMillis(1),
+        };
+        assert_eq!(which_relay(None, None).unwrap(), DEFAULT_RELAY);
+        assert_eq!(which_relay(None, Some(&link)).unwrap(), "https://relay.example/");
+        assert_eq!(which_relay(Some("https://relay.example"), Some(&link)).unwrap(), "https://relay.example");
+        assert!(matches!(which_relay(Some("https://other.example"), Some(&link)), Err(Failure::Usage(_))));
     }
 }

@@ -119,6 +119,11 @@ impl Common {
             return Ok(serde_json::from_slice(&bytes).context("the relay's answer cannot be read")?);
         }
         match serde_json::from_slice::<Problem>(&bytes) {
+            // The relay tells a stranger nothing, and so cannot say which of the two it is.
+            Ok(problem) if status == StatusCode::NOT_FOUND => {
+                output::note(&format!("No desktop waits with this code, or {} is not the folder of this relay.", file.display()));
+                Err(Failure::Refused(Box::new(problem)))
+            }
             Ok(problem) => Err(Failure::Refused(Box::new(problem))),
             Err(_) => Err(anyhow!("{} answered {status}: is this a relay?", self.relay).into()),
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::Args;
 use futures_util::{Stream, StreamExt as _};
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::JobResult;
+use protocol::{Conclusion, JobResult};
 use resolver::{ResolveRequest, Resolver};
 use serde::Serialize;
 
@@ -85,11 +85,12 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     let source = arguments.source()?;
     let mut printer = arguments.printer(&source)?;
     let progress = arguments.progress();
-    let (mut summary, began) = (Summary::default(), Instant::now());
+    let (mut summary, mut refused, began) = (Summary::default(), false, Instant::now());
     let mut results = resolve_all(&arguments, source, resolver, at_once);
     while let Some(resolved) = results.next().await {
         let (link, result) = resolved?;
         summary.add(result.conclusion);
+        refused |= result.conclusion == Conclusion::TargetRefused;
         progress.suspend(|| printer.print(&link, &result))?;
         progress.set_message(summary.counts());
         progress.inc(1);
@@ -97,6 +98,9 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     progress.finish_and_clear();
     if !arguments.quiet && (summary.total() != 1 || !matches!(printer, Printer::Tree)) {
         output::note(&summary.line(began.elapsed()));
+    }
+    if refused && !arguments.quiet {
+        output::note("The guard refuses private and local addresses; one of your own passes with --allow ADDR:PORT.");
     }
     Ok(summary.exit())
 }
@@ -179,7 +183,7 @@ impl Printer {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{Conclusion, UnixMillis};
+    use protocol::UnixMillis;
 
     use super::*;
 

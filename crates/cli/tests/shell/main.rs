@@ -1,0 +1,9 @@
+//! The binary as a person or a script meets it: what it prints, where, and with which exit code.
+#![allow(clippy::unwrap_used)]
+
+mod help;
+mod house;
+mod program;
+mod resolve;
+mod sign;
+mod up;
