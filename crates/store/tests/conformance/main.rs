@@ -1,0 +1,38 @@
+//! What a store does, whatever the database beneath it: each test runs once on every database of
+//! [`fixture::Backend`], each time on a fresh one. Time is a parameter throughout; nothing here waits for it.
+#![allow(clippy::unwrap_used)]
+
+/// Expands each test once for every database. The body gets a fixture on a fresh one.
+macro_rules! on_every_database {
+    ($($(#[$attribute:meta])* async fn $name:ident($fixture:ident) $body:block)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            #[allow(clippy::wildcard_imports, unused_imports)]
+            use super::*;
+
+            async fn case($fixture: crate::fixture::Fixture) $body
+
+            #[tokio::test]
+            async fn sqlite() {
+                case(crate::fixture::Fixture::open(crate::fixture::Backend::Sqlite).await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                case(crate::fixture::Fixture::open(crate::fixture::Backend::Postgres).await).await;
+            }
+        }
+    )*};
+}
+
+mod admission;
+mod backlog;
+mod fixture;
+mod idempotency;
+mod isolation;
+mod lease;
+mod lists;
+mod nonces;
+mod release;
+mod upkeep;
+mod words;
