@@ -1,0 +1,90 @@
+//! A relay to be measured: in this process, on a runtime of its own, with an empty database in a folder of its own.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use protocol::device_signature::DeviceKey;
+use protocol::{AccountId, Clock, Environment, KeyId, Secret, SystemClock};
+use relay::{Config, InstallSecrets, Relay};
+use store::{ApprovedLink, DatabaseUrl, NewKeyRecord};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use crate::caller::Caller;
+use crate::device::Device;
+
+/// How long an approved code of ours may take to become a device.
+const LINK_MILLIS: i64 = 60_000;
+
+/// A running relay, one account without limits, one key.
+pub(crate) struct Rig {
+    runtime: Runtime,
+    relay: Relay,
+    account: AccountId,
+    key_id: KeyId,
+    secret: Secret,
+    // Last, so that the database is closed before its folder goes.
+    _folder: TempDir,
+}
+
+impl Rig {
+    /// Starts a relay whose database lies in a new folder within `folder`.
+    pub(crate) fn start(folder: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("link-peeler-bench-").tempdir_in(folder)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let mut config = Config::new(
+            SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            DatabaseUrl::Sqlite(folder.path().join("relay.db")),
+            InstallSecrets::load_or_create(folder.path())?,
+        );
+        config.bench_noop = true;
+        let (key_id, secret) = (KeyId::generate(Environment::Live), Secret::generate());
+        let (relay, account) = runtime.block_on(async {
+            let (account_name, plan) = (config.account.clone(), config.plan.clone());
+            let relay = Relay::start(config).await.context("the relay did not start")?;
+            let now = SystemClock.now();
+            let account = relay.store().ensure_account(&account_name, &plan, now).await?.id;
+            let new_key = NewKeyRecord { account, key_id: key_id.clone(), label: "bench".to_owned(), secret: secret.clone(), now };
+            if !relay.store().insert_key(new_key).await? {
+                bail!("the key was not stored");
+            }
+            Ok((relay, account))
+        })?;
+        Ok(Self { runtime, relay, account, key_id, secret, _folder: folder })
+    }
+
+    /// Where the relay listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.relay.address()
+    }
+
+    /// A caller with the rig's key. Callers of different names ask for different jobs.
+    pub(crate) fn caller(&self, name: impl Into<String>) -> Caller {
+        Caller { address: self.address(), key_id: self.key_id.clone(), secret: self.secret.clone(), name: name.into(), next: 0 }
+    }
+
+    /// Links a new device.
+    pub(crate) fn device(&self, name: &str) -> anyhow::Result<Device> {
+        let (key, now) = (DeviceKey::generate(), SystemClock.now());
+        let link = ApprovedLink {
+            account: self.account,
+            device_code: format!("bench-{name}"),
+            public_key: key.public(),
+            name: name.to_owned(),
+            platform: "bench".to_owned(),
+            expires_at: now.plus_millis(LINK_MILLIS),
+        };
+        let linked = self.runtime.block_on(async {
+            self.relay.store().approve_link(link).await?;
+            self.relay.store().consume_link(format!("bench-{name}"), now).await
+        })?;
+        let linked = linked.context("the link was not consumed")?;
+        Ok(Device { address: self.address(), id: linked.device_id, key })
+    }
+
+    /// Stops the relay and throws its data away.
+    pub(crate) fn stop(self) {
+        self.runtime.block_on(self.relay.shutdown());
+    }
+}
