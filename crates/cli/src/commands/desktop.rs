@@ -16,7 +16,7 @@ use crate::{data_dir, describe, output, signals};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-A desktop that is not linked yet shows a code; an operator approves it. It then runs until Ctrl-C or SIGTERM, and gives
+A desktop that is not linked yet shows a code; an operator approves it. It then runs until Ctrl-C or SIGTERM, and gives \
 unfinished jobs back. It only ever calls out.
 
 Examples:

@@ -20,8 +20,8 @@ const MAX_ROW_ID_CHARS: usize = 255;
 #[command(after_help = "\
 Examples:
   link-peeler fetch https://trk.example/a1 --wait
-  link-peeler fetch https://trk.example/a1 --row-id offer-001 --idempotency-key offer-001-2026-05-26 --json
-  link-peeler fetch https://trk.example/a1 --expect-domain shop.example --engine browser --wait 300
+  link-peeler fetch https://trk.example/a1 --row-id offer-001 --idempotency-key offer-001-may --json
+  link-peeler fetch https://trk.example/a1 --expect-domain shop.example --engine browser
 
 Without --idempotency-key each call makes a job of its own.")]
 pub(crate) struct Arguments {

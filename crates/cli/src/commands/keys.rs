@@ -14,7 +14,7 @@ use crate::{data_dir, output};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Id and secret are made on this machine. The secret is shown once, and kept in a file in the data folder that only its owner
+Id and secret are made on this machine. The secret is shown once, and kept in a file in the data folder that only its owner \
 can read; the relay keeps it sealed.
 
 Examples:

@@ -17,13 +17,16 @@ use crate::{data_dir, output, signals};
 #[command(after_help = "\
 Examples:
   link-peeler relay
-  link-peeler relay --listen 0.0.0.0:7335 --public-url https://relay.example --metrics-listen 127.0.0.1:9464
+  link-peeler relay --listen 0.0.0.0:7335 --public-url https://relay.example
+  link-peeler relay --database postgres://peeler@db.example/peeler --metrics-listen 127.0.0.1:9464
   link-peeler link list        (on this machine: desktops that ask to be linked)
 
-Keys of this installation lie in the data folder's `relay` folder, readable by their owner alone.")]
+Keys of this installation lie in the data folder's `relay` folder, readable by their owner alone. Relays that share a \
+database share these files, too. Credentials for a database belong into LINK_PEELER_DATABASE, since others can read the \
+command line.")]
 pub(crate) struct Arguments {
-    /// Path of a SQLite file; by default in the data folder
-    #[arg(long, env = "LINK_PEELER_DATABASE", value_name = "DATABASE")]
+    /// Path of a SQLite file, or a postgres:// URL, which any number of relays may share; by default a file in the data folder
+    #[arg(long, env = "LINK_PEELER_DATABASE", hide_env_values = true, value_name = "DATABASE")]
     database: Option<DatabaseUrl>,
     /// Where callers and desktops connect
     #[arg(long, value_name = "ADDR:PORT", default_value_t = listen::loopback(RELAY_PORT))]

@@ -23,10 +23,10 @@ use crate::{describe, output};
 #[command(after_help = "\
 Examples:
   link-peeler resolve https://trk.example/a1
-  link-peeler resolve --json --expect-domain shop.example https://trk.example/a1 | jq .result.conclusion
+  link-peeler resolve --json --expect-domain shop.example https://trk.example/a1
   link-peeler resolve --file links.txt --as-completed --json
   link-peeler resolve --csv offers.csv --url-column link --csv-out checked.csv
-  link-peeler resolve --allow 127.0.0.1:7336 http://127.0.0.1:7336/direct     (a link in the lab)")]
+  link-peeler resolve --allow 127.0.0.1:7336 http://127.0.0.1:7336/landing     (a link in the lab)")]
 pub(crate) struct Arguments {
     /// Links to follow; without any, they are read from --file, --csv or standard input
     #[arg(value_name = "URL", conflicts_with_all = ["file", "csv"])]

@@ -23,13 +23,16 @@ use crate::{data_dir, output, signals};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Starts a relay on a SQLite file, a desktop linked to it and the lab; makes an API key; then sends every link of the lab
+Starts a relay on a SQLite file, a desktop linked to it and the lab; makes an API key; then sends every link of the lab \
 through all of it and prints what comes back. A later `up` on the same folder has the same account, desktop and key.
+
+--json prints exactly one line when all is ready: endpoint, keyId, secret, consoleUrl, labUrl, metricsUrl, dataDir. \
+--check exits with 0 when every link ends as it should, with 1 otherwise.
 
 Examples:
   link-peeler up
-  link-peeler up --json          (one line when all is ready: endpoint, keyId, secret, consoleUrl, labUrl, metricsUrl, dataDir)
-  link-peeler up --check         (a trial in a temporary folder; exits with 0 when every link ends as it should)")]
+  link-peeler up --json
+  link-peeler up --check")]
 pub(crate) struct Arguments {
     /// Data folder; by default this user's own
     #[arg(long, value_name = "FOLDER", conflicts_with = "check")]
