@@ -67,7 +67,10 @@ fn names(line: &str, word: &str) -> bool {
 
 /// Whether the whole file is test code.
 pub(super) fn is_test_file(file: &SourceFile) -> bool {
-    file.path.contains("/tests/") || file.path.contains("/benches/") || matches!(file.name(), "tests.rs" | "vectors.rs")
+    file.path.starts_with("crates/testkit/")
+        || file.path.contains("/tests/")
+        || file.path.contains("/benches/")
+        || matches!(file.name(), "tests.rs" | "vectors.rs")
 }
 
 /// Line numbers and lines of a file's code: no comments, and nothing from its test module on, which ours end with.
