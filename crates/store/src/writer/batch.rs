@@ -59,8 +59,7 @@ impl Batch {
         }
         let failed = match self.commit(&mut session, settings).await {
             Ok(effects) => {
-                self.answer(&Ok(()));
-                wake.tell(effects);
+                self.tell(wake, effects);
                 return Ok(());
             }
             Err(failed) => failed,
@@ -75,10 +74,7 @@ impl Batch {
         let mut alone = self.split();
         while let Some(mut batch) = alone.next() {
             match batch.commit(&mut session, settings).await {
-                Ok(effects) => {
-                    batch.answer(&Ok(()));
-                    wake.tell(effects);
-                }
+                Ok(effects) => batch.tell(wake, effects),
                 Err(failed) => {
                     tracing::error!(error = %failed.error, "transaction failed");
                     batch.answer(&Err(failed.error.clone()));
@@ -118,6 +114,13 @@ impl Batch {
             operation.run(transaction).await?;
         }
         Ok(())
+    }
+
+    /// Tells what was committed: first everyone whom it concerns, then those who asked. Whoever has been told that a key
+    /// is revoked must find it revoked.
+    fn tell(self, wake: &Wake, effects: Effects) {
+        wake.tell(effects);
+        self.answer(&Ok(()));
     }
 
     /// Answers everyone in the batch.

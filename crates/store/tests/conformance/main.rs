@@ -27,12 +27,15 @@ macro_rules! on_every_database {
 
 mod admission;
 mod backlog;
+mod devices;
 mod fixture;
 mod idempotency;
 mod isolation;
+mod keys;
 mod lease;
 mod lists;
 mod nonces;
 mod release;
 mod upkeep;
 mod words;
+mod writer;

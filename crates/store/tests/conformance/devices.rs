@@ -1,0 +1,90 @@
+//! Devices: linked by a code that works once, revoked for good.
+
+use protocol::JobState;
+use protocol::device_signature::DeviceKey;
+use store::ApprovedLink;
+
+use crate::fixture::Fixture;
+use crate::words::{NOW, Pull, after, ids};
+
+const CODE: &str = "a-device-code-of-43-characters-or-so-in-all";
+
+on_every_database! {
+    async fn an_approved_code_makes_a_device_once(fixture) {
+        let key = DeviceKey::generate();
+        fixture.store.approve_link(link(&fixture, &key)).await.unwrap();
+        let linked = fixture.store.consume_link(CODE.to_owned(), after(1)).await.unwrap().unwrap();
+        assert_eq!(linked.account, fixture.account);
+        let device = fixture.store.device(linked.device_id).await.unwrap().unwrap();
+        assert_eq!((device.account, device.id, &device.public_key), (fixture.account, linked.device_id, &key.public()));
+        assert_eq!((device.name.as_str(), device.platform.as_str()), ("desk", "linux"));
+        assert_eq!((device.linked_at, device.revoked_at), (after(1), None));
+        assert_eq!(fixture.store.consume_link(CODE.to_owned(), after(2)).await.unwrap(), None, "the code is used up");
+        assert_eq!(fixture.store.devices(fixture.account).await.unwrap().len(), 1);
+    }
+
+    async fn of_many_polls_at_once_one_becomes_the_device(fixture) {
+        fixture.store.approve_link(link(&fixture, &DeviceKey::generate())).await.unwrap();
+        let polls = (0..16).map(|_| fixture.store.consume_link(CODE.to_owned(), NOW));
+        let linked: Vec<_> = futures_util::future::join_all(polls).await.into_iter().filter_map(|poll| poll.unwrap()).collect();
+        assert_eq!((linked.len(), fixture.store.devices(fixture.account).await.unwrap().len()), (1, 1));
+    }
+
+    async fn a_code_that_was_not_approved_or_has_run_out_makes_nothing(fixture) {
+        assert_eq!(fixture.store.consume_link(CODE.to_owned(), NOW).await.unwrap(), None);
+        fixture.store.approve_link(link(&fixture, &DeviceKey::generate())).await.unwrap();
+        assert_eq!(fixture.store.consume_link(CODE.to_owned(), after(600)).await.unwrap(), None);
+        assert_eq!(fixture.store.devices(fixture.account).await.unwrap().len(), 0);
+    }
+
+    async fn codes_that_ran_out_are_dropped(fixture) {
+        fixture.store.approve_link(link(&fixture, &DeviceKey::generate())).await.unwrap();
+        fixture.upkeep(after(600)).await;
+        // Had it stayed, the same code could not be approved again.
+        fixture.store.approve_link(link(&fixture, &DeviceKey::generate())).await.unwrap();
+    }
+
+    async fn devices_are_listed_in_the_order_in_which_they_were_linked(fixture) {
+        let mut linked = Vec::new();
+        for seconds in 0..3 {
+            fixture.store.approve_link(link(&fixture, &DeviceKey::generate())).await.unwrap();
+            linked.push(fixture.store.consume_link(CODE.to_owned(), after(seconds)).await.unwrap().unwrap().device_id);
+        }
+        let listed: Vec<_> = fixture.store.devices(fixture.account).await.unwrap().into_iter().map(|device| device.id).collect();
+        assert_eq!(listed, linked);
+    }
+
+    async fn a_revoked_device_loses_its_jobs_to_the_others(fixture) {
+        let jobs = fixture.jobs(2).await;
+        let [gone, other] = [fixture.device().await, fixture.device().await];
+        fixture.pull(Pull::by(gone)).await;
+        let version = fixture.store.devices_version();
+        assert!(fixture.store.revoke_device(fixture.account, gone, after(3)).await.unwrap());
+        assert!(fixture.store.devices_version() > version);
+        assert_eq!(fixture.store.device(gone).await.unwrap().unwrap().revoked_at, Some(after(3)));
+        assert_eq!(fixture.look(jobs[0]).await.state, JobState::Queued);
+        let mut again = ids(&fixture.pull(Pull::by(other).at(after(3))).await.jobs);
+        again.sort();
+        assert_eq!(again, jobs);
+        assert!(!fixture.store.revoke_device(fixture.account, gone, after(4)).await.unwrap(), "there is nothing left to revoke");
+        assert_eq!(fixture.store.device(gone).await.unwrap().unwrap().revoked_at, Some(after(3)));
+    }
+
+    async fn approved_codes_survive_a_restart(fixture) {
+        let mut fixture = fixture;
+        fixture.store.approve_link(link(&fixture, &DeviceKey::generate())).await.unwrap();
+        fixture.restart().await;
+        assert!(fixture.store.consume_link(CODE.to_owned(), after(1)).await.unwrap().is_some());
+    }
+}
+
+fn link(fixture: &Fixture, key: &DeviceKey) -> ApprovedLink {
+    ApprovedLink {
+        account: fixture.account,
+        device_code: CODE.to_owned(),
+        public_key: key.public(),
+        name: "desk".to_owned(),
+        platform: "linux".to_owned(),
+        expires_at: after(600),
+    }
+}
