@@ -7,8 +7,10 @@ pub mod month;
 pub mod nonce_window;
 pub mod plan;
 pub mod readiness;
+pub mod retention;
 
 pub use admission::{Decision, Ledger};
 pub use lease::{AfterLease, LeasePolicy};
 pub use month::Month;
 pub use plan::{Plan, Plans};
+pub use retention::Retention;

@@ -22,6 +22,12 @@ impl Month {
         self.0
     }
 
+    /// The month of the number that storage kept.
+    #[must_use]
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+
     /// When the next month begins, and with it a new quota.
     #[must_use]
     pub fn renews_at(self) -> UnixMillis {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use domain::{LeasePolicy, Plans};
+use domain::{LeasePolicy, Plans, Retention};
 use protocol::signature::FreshnessWindow;
 use protocol::{Clock, SystemClock};
 use store::DatabaseUrl;
@@ -35,6 +35,8 @@ pub struct Config {
     pub window: FreshnessWindow,
     /// Milliseconds that a row's check stays fresh.
     pub freshness_millis: i64,
+    /// How long ended work is kept.
+    pub retention: Retention,
     /// Seconds that a desktop waits between two polls of its linking code.
     pub link_interval_seconds: u32,
     /// Whether `POST /bench/noop` answers: what a request costs that does nothing. For measuring only.
@@ -59,6 +61,7 @@ impl Config {
             leases: LeasePolicy::default(),
             window: FreshnessWindow::default(),
             freshness_millis: domain::readiness::DEFAULT_FRESHNESS_MILLIS,
+            retention: Retention::default(),
             link_interval_seconds: 5,
             bench_noop: false,
             clock: Arc::new(SystemClock),

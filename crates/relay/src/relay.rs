@@ -148,6 +148,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         leases: config.leases,
         window: config.window,
         freshness_millis: config.freshness_millis,
+        retention: config.retention,
         sealing_key: SealingKey::new(&config.secrets.sealing_key()),
     };
     let store = Store::open(&config.database, settings).await?;

@@ -1,6 +1,6 @@
 //! What the operations of a store depend on beside the database.
 
-use domain::{LeasePolicy, Plans};
+use domain::{LeasePolicy, Plans, Retention};
 use protocol::signature::FreshnessWindow;
 
 use crate::seal::SealingKey;
@@ -16,6 +16,8 @@ pub struct Settings {
     pub window: FreshnessWindow,
     /// Milliseconds that a row's check stays fresh.
     pub freshness_millis: i64,
+    /// How long ended work is kept.
+    pub retention: Retention,
     /// What secrets are sealed with.
     pub sealing_key: SealingKey,
 }
