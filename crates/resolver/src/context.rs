@@ -24,7 +24,7 @@ pub fn default_user_agent(device: Option<DeviceKind>) -> &'static str {
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) user_agent: String,
-    accept_language: String,
+    pub(crate) accept_language: String,
     /// The Referer of the first hop, word for word.
     pub(crate) first_referer: Option<String>,
 }

@@ -41,6 +41,7 @@ pub(super) fn certify(hosts: Vec<String>) -> Result<Certified, CertificateError>
     let server = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)?;
+        // The authority goes along: browsers that are told to trust a key look for it in what the server sends.
+        .with_single_cert(vec![certificate.der().clone(), authority_certificate.der().clone()], key)?;
     Ok(Certified { authority: authority_certificate.der().clone(), server: Arc::new(server) })
 }

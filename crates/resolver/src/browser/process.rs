@@ -114,6 +114,12 @@ impl Browser {
         !self.client.ended().is_cancelled()
     }
 
+    /// Whether it takes more memory than `limit`, in bytes.
+    pub(crate) fn has_grown(&self, limit: u64) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.as_ref().is_some_and(|running| memory::of_group(running.group.id()) > limit)
+    }
+
     /// Ends it: asks, and after a while insists. Nothing of it is left when this returns.
     pub(crate) async fn close(&self) {
         if self.is_alive()
@@ -180,6 +186,10 @@ struct Group;
 
 #[cfg(not(unix))]
 impl Group {
+    fn id(self) -> i32 {
+        0
+    }
+
     fn ask_to_end(self) {}
     fn kill(self) {}
 }

@@ -5,4 +5,4 @@ mod client;
 mod message;
 
 pub(crate) use client::{CdpError, Client, Events, MAX_EVENTS};
-pub(crate) use message::{Event, Fields, Request, Response, TargetInfo};
+pub(crate) use message::{Event, Fields, Request, Response, TargetInfo, fields, header};

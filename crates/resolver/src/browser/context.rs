@@ -1,0 +1,155 @@
+//! A browser context of one job: opened fresh, with the job's own proxy, gone with cookies and cache when it is closed.
+
+use std::sync::Arc;
+
+use protocol::Context;
+use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
+
+use super::cdp::{CdpError, Event, Events, Fields as _, TargetInfo};
+use super::disguise::{self, Command};
+use super::process::Browser;
+use crate::context::Identity;
+
+/// How long a browser may take to open a tab.
+const OPEN: Duration = Duration::from_secs(15);
+
+/// Whether pictures, fonts and media are loaded: only a screenshot needs them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pictures {
+    Loaded,
+    Withheld,
+}
+
+/// An open context with its page.
+pub(super) struct JobContext {
+    pub(super) browser: Arc<Browser>,
+    id: String,
+    /// Session of the page.
+    pub(super) session: String,
+    /// Target of the page, which is the id of its main frame too.
+    pub(super) frame: String,
+    pub(super) events: Events,
+    /// What every child of the page is told before it runs.
+    agent: Command,
+}
+
+impl JobContext {
+    /// Opens a context whose only way out is the proxy at `port`, with one page on `about:blank`.
+    ///
+    /// # Errors
+    /// [`CdpError`]; a context that was half open is closed.
+    pub(super) async fn open(browser: Arc<Browser>, port: u16, context: &Context, identity: &Identity, pictures: Pictures) -> Result<Self, CdpError> {
+        let client = &browser.client;
+        let options = json!({"disposeOnDetach": true, "proxyServer": format!("http://127.0.0.1:{port}"), "proxyBypassList": "<-loopback>"});
+        let created = client.call("", "Target.createBrowserContext", options).await?;
+        let id = created.text("browserContextId").to_owned();
+        let events = client.events_of(&id);
+        let agent = disguise::agent(identity, context.device);
+        let mut job = Self { id, session: String::new(), frame: String::new(), events, agent, browser };
+        match job.open_page(context, identity, pictures).await {
+            Ok(()) => Ok(job),
+            Err(error) => {
+                job.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn open_page(&mut self, context: &Context, identity: &Identity, pictures: Pictures) -> Result<(), CdpError> {
+        let client = self.browser.client.clone();
+        client.post("", "Browser.setDownloadBehavior", json!({"behavior": "deny", "browserContextId": self.id, "eventsEnabled": true})).await?;
+        // Grants nothing and denies the rest.
+        client.post("", "Browser.grantPermissions", json!({"permissions": [], "browserContextId": self.id})).await?;
+        client.post("", "Target.createTarget", json!({"url": "about:blank", "browserContextId": self.id})).await?;
+        let deadline = Instant::now() + OPEN;
+        loop {
+            let event = tokio::time::timeout_at(deadline, self.events.recv()).await.map_err(|_| CdpError::Silent("Target.createTarget"))?;
+            let event = event.ok_or(CdpError::Ended)?;
+            if event.method == "Target.attachedToTarget" && TargetInfo::of(&event.params).kind == "page" {
+                self.session = event.params.text("sessionId").to_owned();
+                self.frame = TargetInfo::of(&event.params).target;
+                break;
+            }
+        }
+        // None of these is awaited: commands of a session run in order, and `Page.navigate` comes last.
+        let mut commands: Vec<Command> = vec![
+            ("Page.enable", json!({})),
+            ("Inspector.enable", json!({})),
+            // Bodies are read from the page when they are needed, not kept beside it.
+            ("Network.enable", json!({"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})),
+            ("Page.setLifecycleEventsEnabled", json!({"enabled": true})),
+            ("Target.setAutoAttach", json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true})),
+            self.agent.clone(),
+        ];
+        commands.extend(disguise::screen(context.device));
+        commands.extend(disguise::fields(identity));
+        commands.extend(disguise::locale(context));
+        if pictures == Pictures::Withheld {
+            let kinds: Vec<Value> = ["Image", "Font", "Media"].iter().map(|kind| json!({"resourceType": kind})).collect();
+            commands.push(("Fetch.enable", json!({"patterns": kinds})));
+        }
+        commands.push(("Runtime.runIfWaitingForDebugger", json!({})));
+        for (method, params) in commands {
+            client.post(&self.session, method, params).await?;
+        }
+        Ok(())
+    }
+
+    /// Goes to the tracking URL, as if someone had typed it, or had come from `referer`.
+    ///
+    /// # Errors
+    /// [`CdpError`].
+    pub(super) async fn navigate(&self, url: &str, referer: Option<&str>) -> Result<(), CdpError> {
+        let mut navigation = json!({"url": url, "transitionType": "typed"});
+        if let Some(referer) = referer {
+            navigation["referrer"] = referer.into();
+            // Word for word, path and all.
+            navigation["referrerPolicy"] = "unsafeUrl".into();
+            navigation["transitionType"] = "link".into();
+        }
+        self.browser.client.post(&self.session, "Page.navigate", navigation).await
+    }
+
+    /// Lets a new child run: frames and workers of the page after they were told who they are; popups are closed.
+    ///
+    /// # Errors
+    /// [`CdpError`].
+    pub(super) async fn adopt(&self, event: &Event) -> Result<Child, CdpError> {
+        let client = &self.browser.client;
+        let info = TargetInfo::of(&event.params);
+        let session = event.params.text("sessionId");
+        if matches!(info.kind.as_str(), "page" | "tab" | "webview") {
+            client.post("", "Target.closeTarget", json!({"targetId": info.target})).await?;
+            return Ok(Child::Popup(info.url));
+        }
+        let children = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true});
+        for (method, params) in [
+            ("Network.enable", json!({"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})),
+            self.agent.clone(),
+            ("Target.setAutoAttach", children),
+            ("Runtime.runIfWaitingForDebugger", json!({})),
+        ] {
+            client.post(session, method, params).await?;
+        }
+        Ok(Child::Part)
+    }
+
+    /// Closes it: pages, cookies, cache and all.
+    pub(super) async fn close(self) {
+        let client = &self.browser.client;
+        client.forget_context(&self.id);
+        if let Err(error) = client.call("", "Target.disposeBrowserContext", json!({"browserContextId": self.id})).await {
+            tracing::debug!(%error, "a browser context could not be closed");
+        }
+    }
+}
+
+/// A new target of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Child {
+    /// Part of the page: a frame, a worker.
+    Part,
+    /// A window of its own, closed already; where it was to go, if that is known.
+    Popup(String),
+}

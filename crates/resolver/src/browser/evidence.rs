@@ -1,0 +1,31 @@
+//! What a page did beside navigating: windows that it opened, dialogs, addresses that it asked for and was refused.
+
+use super::egress::Egress;
+
+/// Popups that are told; a page that opens more wants nothing else.
+const MAX_POPUPS: usize = 10;
+/// Refused addresses that are told.
+const MAX_REFUSED: usize = 20;
+
+/// What was seen beside the chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// Where popups were to go; they were closed.
+    pub(super) popups: Vec<String>,
+    pub(super) dialogs: u32,
+    /// What the guard refused to any part of the page, and why.
+    pub(super) refused: Vec<String>,
+}
+
+impl Seen {
+    /// A popup is told once, however many events tell of it.
+    pub(super) fn popup(&mut self, url: &str) {
+        if !matches!(url, "" | "about:blank") && self.popups.len() < MAX_POPUPS && !self.popups.iter().any(|known| known == url) {
+            self.popups.push(url.to_owned());
+        }
+    }
+
+    pub(super) fn note_refusals(&mut self, egress: &Egress) {
+        self.refused = egress.refused().iter().take(MAX_REFUSED).map(ToString::to_string).collect();
+    }
+}
