@@ -49,6 +49,8 @@ pub struct Request<'a> {
     pub fingerprint: Fingerprint,
     /// The id that its job would get.
     pub new_job_id: JobId,
+    /// The month whose quota it takes: that in which it came.
+    pub month: Month,
     /// About its nonce.
     pub nonce: NonceFact,
 }
@@ -78,7 +80,7 @@ pub enum Decision {
 #[derive(Debug, Default)]
 pub struct Ledger<'a> {
     plans: HashMap<AccountId, &'a Plan>,
-    used: HashMap<(AccountId, Environment), u64>,
+    used: HashMap<(AccountId, Environment, Month), u64>,
     waiting: HashMap<AccountId, u64>,
     earlier: HashMap<LogicalJob<'a>, Earlier>,
 }
@@ -113,9 +115,9 @@ impl<'a> Ledger<'a> {
         self.waiting.insert(account, waiting);
     }
 
-    /// Enters how many fetches of this month are used.
-    pub fn enter_usage(&mut self, account: AccountId, environment: Environment, used: u64) {
-        self.used.insert((account, environment), used);
+    /// Enters how many fetches of a month are used. A batch at midnight may need two.
+    pub fn enter_usage(&mut self, account: AccountId, environment: Environment, month: Month, used: u64) {
+        self.used.insert((account, environment, month), used);
     }
 
     /// Enters an earlier admission.
@@ -144,7 +146,7 @@ impl<'a> Ledger<'a> {
         let Some(plan) = self.plans.get(&account).filter(|plan| plan.api_links) else {
             return Decision::PlanRequired;
         };
-        let used = self.used.entry((account, environment)).or_default();
+        let used = self.used.entry((account, environment, request.month)).or_default();
         if plan.monthly_fetches.is_some_and(|limit| *used >= limit) {
             return Decision::QuotaExceeded;
         }
@@ -158,11 +160,11 @@ impl<'a> Ledger<'a> {
         Decision::Accept
     }
 
-    /// How the account stands with its quota now.
+    /// How the account stands with its quota of this month now.
     #[must_use]
     pub fn standing(&self, account: AccountId, environment: Environment, month: Month) -> Standing {
         Standing {
-            used: self.used.get(&(account, environment)).copied().unwrap_or(0),
+            used: self.used.get(&(account, environment, month)).copied().unwrap_or(0),
             limit: self.plans.get(&account).and_then(|plan| plan.monthly_fetches),
             month,
         }
@@ -183,6 +185,7 @@ mod tests {
     use protocol::UnixMillis;
 
     const ACCOUNT: AccountId = AccountId::from_bytes([1; 16]);
+    const MAY: Month = Month::of_number(2026 * 12 + 4);
 
     fn job(n: u8) -> JobId {
         JobId::new(UnixMillis(i64::from(n)), [n; 10])
@@ -193,6 +196,7 @@ mod tests {
             logical: LogicalJob { account: ACCOUNT, environment: Environment::Live, idempotency_key: key },
             fingerprint: Fingerprint([payload; 32]),
             new_job_id: job(n),
+            month: MAY,
             nonce: NonceFact::Fresh,
         }
     }
@@ -241,7 +245,7 @@ mod tests {
             let mut ledger = Ledger::default();
             ledger.enter_account(ACCOUNT, &plan);
             ledger.enter_backlog(ACCOUNT, *waiting);
-            ledger.enter_usage(ACCOUNT, Environment::Live, *used);
+            ledger.enter_usage(ACCOUNT, Environment::Live, MAY, *used);
             ledger.enter_earlier(request("old", 9, 99).logical, Earlier { job_id: job(99), fingerprint: Fingerprint([9; 32]) });
             let decided: Vec<_> = requests.iter().map(|request| ledger.decide(request)).collect();
             assert_eq!(&decided, expected, "{terms}, used {used}, waiting {waiting}");
@@ -256,7 +260,7 @@ mod tests {
         for (key, n) in [("a", 1), ("a", 2), ("b", 3), ("c", 4)] {
             ledger.decide(&request(key, 1, n));
         }
-        let standing = ledger.standing(ACCOUNT, Environment::Live, Month::of(UnixMillis(0)));
+        let standing = ledger.standing(ACCOUNT, Environment::Live, MAY);
         assert_eq!((standing.used, standing.remaining()), (1, Some(9)));
         assert_eq!(ledger.backlog(ACCOUNT), (1, Some(1)));
     }
@@ -269,5 +273,14 @@ mod tests {
         let live = request("a", 1, 1);
         let test = Request { logical: LogicalJob { environment: Environment::Test, ..live.logical }, ..live };
         assert_eq!([ledger.decide(&live), ledger.decide(&test)], [Decision::Accept, Decision::Accept]);
+    }
+    #[test]
+    fn a_request_takes_the_quota_of_the_month_in_which_it_came() {
+        let plan = plan("api_links = true\nmonthly_fetches = 1");
+        let mut ledger = Ledger::default();
+        ledger.enter_account(ACCOUNT, &plan);
+        ledger.enter_usage(ACCOUNT, Environment::Live, MAY, 1);
+        let june = Request { month: Month::of_number(MAY.number() + 1), ..request("b", 1, 2) };
+        assert_eq!([ledger.decide(&request("a", 1, 1)), ledger.decide(&june)], [Decision::QuotaExceeded, Decision::Accept]);
     }
 }

@@ -16,6 +16,12 @@ impl Month {
         Self(i64::from(date.year()) * 12 + i64::from(date.month()) - 1)
     }
 
+    /// The month that storage kept as this number.
+    #[must_use]
+    pub const fn of_number(number: i64) -> Self {
+        Self(number)
+    }
+
     /// The number that storage keeps.
     #[must_use]
     pub const fn number(self) -> i64 {

@@ -205,7 +205,7 @@ async fn decide_and_apply(transaction: &mut Transaction<'_>, requests: &[&Admiss
     let decisions: Vec<Decision> = (requests.iter().zip(nonces))
         .map(|(request, nonce)| {
             let (logical, fingerprint, new_job_id) = (request.logical(), request.fingerprint, request.new_job_id);
-            ledger.decide(&Request { logical, fingerprint, new_job_id, nonce })
+            ledger.decide(&Request { logical, fingerprint, new_job_id, month: Month::of(request.received_at), nonce })
         })
         .collect();
 
@@ -274,8 +274,8 @@ async fn gather_facts<'r>(
         ledger.enter_backlog(accounts[number], row.get::<i64>(0)?.max(0).unsigned_abs());
     }
     for (number, row) in usages {
-        let (account, environment, _) = months[number];
-        ledger.enter_usage(account, environment, row.get(0)?);
+        let (account, environment, month) = months[number];
+        ledger.enter_usage(account, environment, month, row.get(0)?);
     }
     for (number, row) in earlier {
         let earlier = Earlier { job_id: row.get(0)?, fingerprint: Fingerprint(row.get(1)?) };

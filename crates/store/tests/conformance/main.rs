@@ -35,6 +35,7 @@ mod keys;
 mod lease;
 mod lists;
 mod nonces;
+mod quota;
 mod release;
 mod upkeep;
 mod words;
