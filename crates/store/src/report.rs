@@ -64,9 +64,10 @@ pub(crate) async fn apply(
     if results.is_empty() {
         return Ok(Vec::new());
     }
-    // The same job twice in one report: the first counts, the second is looked up like any late one.
+    // The same lease twice in one report: the first counts, the second is looked up like any late one. Of two leases of
+    // one job only one is held.
     let mut seen = BTreeSet::new();
-    let first: Vec<usize> = (0..results.len()).filter(|&at| seen.insert(results[at].job_id)).collect();
+    let first: Vec<usize> = (0..results.len()).filter(|&at| seen.insert((results[at].job_id, results[at].fence))).collect();
     let batch: Vec<[Value<'_>; 4]> =
         (first.iter()).map(|&at| [(&account).into(), (&results[at].job_id).into(), results[at].fence.into(), (&device).into()]).collect();
     let held = transaction.session.rows_of_each(&statement::END_LEASE, &batch).await?;

@@ -37,6 +37,7 @@ mod lists;
 mod nonces;
 mod quota;
 mod release;
+mod report;
 mod upkeep;
 mod words;
 mod writer;
