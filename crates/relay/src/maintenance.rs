@@ -1,13 +1,22 @@
-//! What the relay does by itself: lets leases, waits and deadlines end.
+//! What the relay does by itself: lets leases, waits and deadlines end, and forgets what has been kept long enough.
 
 use std::time::Duration;
 
 use protocol::secret::random_bytes;
+use tokio::time::Instant;
 
 use crate::state::Shared;
 
 /// How often it looks. Part of the time in which a dead desktop's jobs go to another one.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Pause between two passes of pruning over all accounts: nothing that has been kept for days is in a hurry.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
+/// Pause after a failed step of pruning.
+const PRUNE_RETRY: Duration = Duration::from_secs(60);
+/// The least pause between two steps. A longer step is followed by a pause as long as itself, so that pruning never
+/// takes more than half of a writer.
+const PRUNE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs until the relay drains.
 pub(crate) async fn run(state: Shared) {
@@ -38,4 +47,45 @@ async fn step(state: &Shared) -> bool {
             false
         }
     }
+}
+
+/// Prunes, pass after pass, until the relay drains.
+pub(crate) async fn prune(state: Shared) {
+    let passes = async {
+        loop {
+            let pause = if prune_pass(&state).await { PRUNE_INTERVAL } else { PRUNE_RETRY };
+            tokio::time::sleep(pause).await;
+        }
+    };
+    tokio::select! {
+        () = passes => {}
+        () = state.draining.cancelled() => {}
+    }
+}
+
+/// Gives every account its turn. `false`: a step failed; what was pruned before it stays pruned.
+async fn prune_pass(state: &Shared) -> bool {
+    let (mut from, mut keys, mut jobs) = (None, 0, 0);
+    loop {
+        let began = Instant::now();
+        match state.store.prune(state.now(), from).await {
+            Ok(pruned) => {
+                keys += pruned.keys;
+                jobs += pruned.jobs;
+                from = pruned.next;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "pruning failed; trying again later");
+                return false;
+            }
+        }
+        if from.is_none() {
+            break;
+        }
+        tokio::time::sleep(began.elapsed().max(PRUNE_PAUSE)).await;
+    }
+    if keys + jobs > 0 {
+        tracing::info!(keys, jobs, "old work forgotten");
+    }
+    true
 }

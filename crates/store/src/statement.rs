@@ -98,6 +98,15 @@ statements! {
     twin INSERT_DELAYED = "upkeep/insert_delayed";
     shared DROP_OLD_LINKS = "upkeep/drop_old_links";
 
+    twin MAY_PRUNE = "upkeep/may_prune";
+    shared ACCOUNTS_TO_PRUNE = "upkeep/accounts_to_prune";
+    shared JOBS_TO_PRUNE = "upkeep/jobs_to_prune";
+    twin FORGET_KEY = "upkeep/forget_key";
+    twin DROP_RESULT = "upkeep/drop_result";
+    twin DROP_JOB = "upkeep/drop_job";
+    shared DROP_OLD_USAGE = "upkeep/drop_old_usage";
+    shared NOTE_PRUNED = "upkeep/note_pruned";
+
     twin JOB = "jobs/job";
     twin RESULT = "jobs/result";
     shared JOB_PAGE = "jobs/page";

@@ -22,6 +22,7 @@ use crate::link::{self, ApprovedLink, Poll};
 use crate::migrate;
 use crate::nonce::{self, SpendOrder, SpentNonce};
 use crate::operation::{Pending, WriteFn};
+use crate::prune::{self, PruneCursor, PruneOrder, Pruned};
 use crate::reader::{PostgresReaders, Readers, SqliteReaders};
 use crate::report::{self, PreparedResult, Report};
 use crate::row::{self, RowFilter, RowKey, RowRecordPage};
@@ -378,6 +379,14 @@ impl Store {
     /// When the database fails or the queue is full.
     pub async fn upkeep(&self, now: UnixMillis, jitter: f64) -> Result<Upkeep, StoreError> {
         self.write(UpkeepOrder { now, jitter }, |transaction, order| Box::pin(upkeep::step(transaction, order))).await
+    }
+
+    /// One step of forgetting what has been kept long enough; the next goes on where this one ended.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn prune(&self, now: UnixMillis, from: Option<PruneCursor>) -> Result<Pruned, StoreError> {
+        self.write(PruneOrder { now, from }, |transaction, order| Box::pin(prune::step(transaction, order))).await
     }
 
     async fn write<I, T>(&self, input: I, function: WriteFn<I, T>) -> Result<T, StoreError>

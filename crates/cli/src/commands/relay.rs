@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use domain::Retention;
 use relay::{Config, InstallSecrets, Relay, StartError};
 use serde_json::json;
 use store::DatabaseUrl;
@@ -37,6 +38,12 @@ pub(crate) struct Arguments {
     /// URL under which the world knows this relay; desktops sign it
     #[arg(long, env = "LINK_PEELER_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// Days that ended jobs and their results are kept; longer than idempotency keys
+    #[arg(long, env = "LINK_PEELER_RETENTION_DAYS", value_name = "DAYS", default_value_t = Retention::default().job_days())]
+    retention_days: u32,
+    /// Days that idempotency keys are remembered; at least 1
+    #[arg(long, env = "LINK_PEELER_IDEMPOTENCY_DAYS", value_name = "DAYS", default_value_t = Retention::default().idempotency_days())]
+    idempotency_days: u32,
     /// Data folder
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
@@ -47,7 +54,10 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> Ended {
     let folder = data_dir::relay(arguments.data_dir)?;
+    let retention = Retention::new(arguments.retention_days, arguments.idempotency_days)
+        .map_err(|error| Failure::usage(format!("--retention-days and --idempotency-days: {error}")))?;
     let config = Config {
+        retention,
         metrics_listen: arguments.metrics_listen,
         public_url: arguments.public_url,
         ..config(arguments.listen, arguments.database, &folder)?

@@ -1,0 +1,2 @@
+-- SQLite has one writer, and it is us.
+SELECT 1
