@@ -1,6 +1,7 @@
--- A row takes the result of the newest job made for it, never a late one of an older job.
+-- A row takes the result of the newest job made for it, never a late one of an older job. A result without a chain does
+-- not undo when the link was last followed.
 UPDATE rows r
-SET conclusion = k.conclusion, final_url = k.final_url, detail = k.detail, last_checked = k.last_checked,
+SET conclusion = k.conclusion, final_url = k.final_url, detail = k.detail, last_checked = coalesce(k.last_checked, r.last_checked),
     context_used = k.context_used, checked_hash = k.checked_hash
 FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[],
             $11::bytea[])

@@ -38,6 +38,7 @@ mod nonces;
 mod quota;
 mod release;
 mod report;
+mod rows;
 mod upkeep;
 mod words;
 mod writer;
