@@ -24,7 +24,7 @@ pub struct Server {
     process: Child,
     port: u16,
     data: PathBuf,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Server {
@@ -63,15 +63,8 @@ impl Server {
 
     fn serve(folder: tempfile::TempDir, data: PathBuf, settings: &[&str]) -> Result<Self> {
         let port = free_port()?;
-        let mut command = as_postgres(&program("postgres")?);
-        command.arg("-D").arg(&data).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
-        for setting in ["unix_socket_directories=", "max_connections=200", "log_min_messages=warning"].iter().chain(settings) {
-            command.args(["-c", setting]);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        command.stderr(std::fs::File::create(folder.path().join("log"))?);
-        let process = spawn_lasting(command)?;
-        let mut server = Self { process, port, data, _folder: folder };
+        let process = launch(folder.path(), &data, port, settings)?;
+        let mut server = Self { process, port, data, folder };
         server.wait_until_ready()?;
         Ok(server)
     }
@@ -110,6 +103,14 @@ impl Server {
         format!("postgres://postgres@127.0.0.1:{}", self.port)
     }
 
+    /// The URL of a new, empty database on this server.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn new_database(&self) -> Result<String> {
+        create_database(&self.url())
+    }
+
     /// What it has logged.
     #[must_use]
     pub fn log(&self) -> String {
@@ -129,16 +130,41 @@ impl Server {
     /// # Errors
     /// When there is nothing to kill.
     pub fn kill(&mut self) -> Result<()> {
-        // The children of a killed first process notice it at once and end without writing anything more.
+        let children = children(self.process.id());
+        // The first process goes first: it would restart what its children leave behind.
         self.process.kill()?;
+        signal(&children, "KILL");
         self.process.wait().map(|_| ())
+    }
+
+    /// Stops every process of the server without ending it: it keeps its connections and answers nothing, as a machine
+    /// that hangs does.
+    pub fn freeze(&self) {
+        signal(&[self.process.id()], "STOP");
+        signal(&children(self.process.id()), "STOP");
+    }
+
+    /// Starts a server that was killed again, on its data, on the same port.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_again(&mut self, settings: &[&str]) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            // What is left of the killed server may hold its memory for a moment longer.
+            self.process = launch(self.folder.path(), &self.data, self.port, settings)?;
+            match self.wait_until_ready() {
+                Err(_) if started.elapsed() < START && self.log().contains("is still in use") => {}
+                other => return other,
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // SIGQUIT is PostgreSQL's immediate shutdown: nothing of this is ever read again.
-        let _ = Command::new("kill").args(["-QUIT", &self.process.id().to_string()]).status();
+        let _ = self.kill();
         let _ = self.process.wait();
     }
 }
@@ -150,22 +176,37 @@ impl Drop for Server {
 #[must_use]
 pub fn new_database() -> String {
     static OWN: OnceLock<Server> = OnceLock::new();
-    static COUNT: AtomicU32 = AtomicU32::new(0);
     let server = std::env::var(SERVER_VARIABLE).unwrap_or_else(|_| {
         #[expect(clippy::expect_used, reason = "a test that needs a server cannot go on without one")]
         let server = OWN.get_or_init(|| Server::start(&["fsync=off"]).expect("PostgreSQL starts"));
         server.url()
     });
-    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let created = program("psql").and_then(|psql| {
-        run(Command::new(psql)
-            .args(["--no-psqlrc", "--quiet", "--command"])
-            .arg(format!("CREATE DATABASE {name}"))
-            .arg(format!("{server}/postgres")))
-    });
     #[expect(clippy::expect_used, reason = "a test that needs a database cannot go on without one")]
-    created.expect("a database is made");
-    format!("{server}/{name}")
+    create_database(&server).expect("a database is made")
+}
+
+/// `server` is a URL without a database.
+fn create_database(server: &str) -> Result<String> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    sql(&format!("{server}/postgres"), &format!("CREATE DATABASE {name}"))?;
+    Ok(format!("{server}/{name}"))
+}
+
+/// Runs SQL by `psql`, as a person would who looks into the database from outside. Returns the rows, a line each, columns
+/// parted by `|`.
+///
+/// # Errors
+/// When the server cannot be reached or refuses.
+pub fn sql(url: &str, text: &str) -> Result<String> {
+    let output = Command::new(program("psql")?)
+        .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "--command", text, url])
+        .stdin(Stdio::null())
+        .output()?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned());
+    }
+    Err(Error::other(format!("{text}: {}", String::from_utf8_lossy(&output.stderr))))
 }
 
 /// One of PostgreSQL's programs: the newest version that Debian's packages have put on this machine, or the path's.
@@ -187,6 +228,17 @@ pub fn program(name: &str) -> Result<PathBuf> {
         .map(|(_, path)| path)
         .or_else(of_path)
         .ok_or_else(|| Error::other(format!("{name} is not installed; `cargo xtask test` installs it")))
+}
+
+fn launch(folder: &Path, data: &Path, port: u16, settings: &[&str]) -> Result<Child> {
+    let mut command = as_postgres(&program("postgres")?);
+    command.arg("-D").arg(data).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+    for setting in ["unix_socket_directories=", "max_connections=200", "log_min_messages=warning"].iter().chain(settings) {
+        command.args(["-c", setting]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(std::fs::File::create(folder.join("log"))?);
+    spawn_lasting(command)
 }
 
 /// Spawns from a thread that never ends: the system sends the death signal when the spawning *thread* ends, and a test's
@@ -212,6 +264,26 @@ fn as_postgres(program: &Path) -> Command {
     // A signal to the test's group is not meant for the server.
     command.process_group(0).current_dir("/");
     command
+}
+
+/// Sends a signal (`KILL`, `STOP`, `CONT`) to processes; those that have gone are passed over.
+pub fn signal(processes: &[u32], name: &str) {
+    for process in processes {
+        let _ = Command::new("kill").args([format!("-{name}"), process.to_string()]).stderr(Stdio::null()).status();
+    }
+}
+
+/// The processes that this one has started.
+fn children(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &u32| {
+        // After the name, which stands in parentheses and may hold anything: state and parent.
+        let status = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        let after_name = status.rsplit(')').next().unwrap_or_default();
+        after_name.split_whitespace().nth(1).and_then(|id| id.parse().ok()) == Some(parent)
+    })
+    .collect()
 }
 
 fn is_root() -> bool {
