@@ -3,6 +3,7 @@
 //! `not_executed`) is decided elsewhere; `input_invalid` before there is a chain.
 
 use protocol::Conclusion;
+use protocol::result::Engine;
 use url::Url;
 
 use crate::chain::{Chain, Content, End, Page};
@@ -65,7 +66,9 @@ pub fn conclude(chain: &Chain, expectation: &Expectation, rules: &Rules) -> Verd
 
 fn conclude_page(chain: &Chain, page: &Page, expectation: &Expectation, rules: &Rules) -> Verdict {
     let failing = |conclusion, detail| Verdict { conclusion, detail, failing_hop: chain.last_hop() };
-    if let Some(handover) = chain.handover.as_ref().filter(|handover| handover.reason.needs_browser()) {
+    // A browser's chain may carry why it was asked for; then it has been asked.
+    let undecided = chain.handover.as_ref().filter(|handover| chain.engine == Engine::Http && handover.reason.needs_browser());
+    if let Some(handover) = undecided {
         return failing(Conclusion::ContextUnavailable, format!("only a browser can tell where it ends: {}", handover.detail));
     }
     let status = page.status;
@@ -158,7 +161,7 @@ mod tests {
     use std::time::Duration;
 
     use protocol::Hop;
-    use protocol::result::{Engine, Observed};
+    use protocol::result::Observed;
 
     use super::*;
     use crate::chain::{Handover, HandoverReason};
@@ -251,6 +254,9 @@ mod tests {
         let mut chain = chain(page(200, Content::Document));
         chain.handover = Some(Handover { reason: HandoverReason::Script, detail: "a script sets location".into() });
         assert_eq!(conclude(&chain, &Expectation::default(), &Rules::default()).conclusion, Conclusion::ContextUnavailable);
+        chain.engine = Engine::Browser;
+        assert_eq!(conclude(&chain, &Expectation::default(), &Rules::default()).conclusion, Conclusion::Valid);
+        chain.engine = Engine::Http;
         chain.handover = Some(Handover { reason: HandoverReason::HttpStatus, detail: "status 404".into() });
         assert_eq!(conclude(&chain, &Expectation::default(), &Rules::default()).conclusion, Conclusion::Valid);
     }

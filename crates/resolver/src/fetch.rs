@@ -14,6 +14,7 @@ use crate::connect::{
 };
 use crate::guard::{CheckError, CheckedAddr, Guard, Refusal};
 use crate::http1::{Connection, ExchangeError, Opened, Stream};
+use crate::load::{LARGE_BODY_BYTES, Load};
 use crate::pace::Pacer;
 use crate::proxy::{ProxyProfile, ProxyScheme};
 
@@ -23,6 +24,7 @@ pub(crate) struct Fetcher {
     pool: Pool,
     tls: Tls,
     pacer: Pacer,
+    pub(crate) load: Load,
     head_bytes: usize,
 }
 
@@ -109,6 +111,7 @@ impl Fetcher {
             pool: Pool::new(budgets.connections_per_host),
             tls,
             pacer: Pacer::new(budgets.pace_per_host),
+            load: Load::default(),
             head_bytes: budgets.head_bytes,
         }
     }
@@ -279,7 +282,7 @@ impl Fetched {
     pub(crate) async fn read(self, fetcher: &Fetcher, limit: usize) -> FetchedBody {
         match self.body {
             OpenBody::Own(opened) => {
-                let read = opened.read(limit).await;
+                let read = opened.read(limit, &fetcher.load).await;
                 if let Some(connection) = read.connection {
                     fetcher.pool.keep(&self.origin, connection, self.peer);
                 }
@@ -287,6 +290,7 @@ impl Fetched {
             }
             OpenBody::Shared(mut body) => {
                 let mut bytes = Vec::new();
+                let mut large = None;
                 while let Some(frame) = body.frame().await {
                     let Ok(frame) = frame else { return FetchedBody { bytes, is_cut: true } };
                     if let Some(data) = frame.data_ref() {
@@ -295,6 +299,9 @@ impl Fetched {
                     }
                     if bytes.len() >= limit {
                         break;
+                    }
+                    if large.is_none() && bytes.len() > LARGE_BODY_BYTES {
+                        large = fetcher.load.large_bodies.acquire().await.ok();
                     }
                 }
                 FetchedBody { bytes, is_cut: false }

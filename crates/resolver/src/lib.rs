@@ -14,6 +14,7 @@
 //! ```
 
 mod answer;
+mod browser;
 pub mod budgets;
 pub mod chain;
 pub mod conclude;
@@ -25,9 +26,11 @@ mod cookies;
 mod decode;
 mod fetch;
 pub mod guard;
+mod handover;
 mod hsts;
 mod html;
 mod http1;
+mod load;
 mod location;
 mod pace;
 mod parameters;
@@ -45,6 +48,7 @@ pub use budgets::Budgets;
 pub use chain::{Chain, End};
 pub use conclude::{Expectation, Verdict, conclude};
 pub use context::default_user_agent;
+pub use handover::settle;
 pub use proxy::ProxyProfile;
 pub use request::ResolveRequest;
 pub use resolve::Resolver;

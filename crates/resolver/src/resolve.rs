@@ -5,17 +5,20 @@ use std::sync::Arc;
 use protocol::clock::Clock;
 use protocol::result::Engine;
 use protocol::tracking_url::InvalidTrackingUrl;
-use protocol::{EngineChoice, JobResult, tracking_url};
+use protocol::{Context, EngineChoice, JobResult, tracking_url};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::chain::{Chain, End};
+use crate::browser::BrowserEngine;
+use crate::chain::{Chain, End, HandoverReason};
 use crate::conclude::{Expectation, Verdict, conclude};
 use crate::confirm::{self, confirmed, needs_confirmation};
 use crate::connect::Tls;
 use crate::fetch::Fetcher;
 use crate::guard::Guard;
+use crate::handover::settle;
+use crate::proxy::ProxyProfile;
 use crate::report;
 use crate::request::ResolveRequest;
 use crate::settings::{Settings, SetupError};
@@ -30,6 +33,7 @@ pub struct Resolver {
 struct Shared {
     settings: Settings,
     fetcher: Fetcher,
+    browser: BrowserEngine,
     chains: Semaphore,
 }
 
@@ -55,9 +59,16 @@ impl Resolver {
         }
         let tls = Tls::new(settings.extra_roots.clone()).map_err(SetupError::Trust)?;
         let guard = Guard::new(settings.exceptions.clone(), Arc::clone(&settings.names));
+        let browser = BrowserEngine::new(&settings, guard.clone(), tls.clone());
         let fetcher = Fetcher::new(guard, tls, budgets);
         let chains = Semaphore::new(budgets.chains_at_once);
-        Ok(Self { shared: Arc::new(Shared { settings, fetcher, chains }) })
+        Ok(Self { shared: Arc::new(Shared { settings, fetcher, browser, chains }) })
+    }
+
+    /// Whether there is a browser for what needs one.
+    #[must_use]
+    pub fn has_browser(&self) -> bool {
+        self.shared.has_browser()
     }
 
     /// The evidence alone, by the engine that the context asks for: one attempt, nothing concluded, nothing confirmed.
@@ -66,7 +77,7 @@ impl Resolver {
     /// When the tracking URL is none.
     pub async fn chain(&self, request: &ResolveRequest) -> Result<Chain, InvalidTrackingUrl> {
         let url = tracking_url::parse(&request.tracking_url)?;
-        Ok(self.shared.chain(crate::location::escape_path(url), request).await)
+        Ok(self.shared.try_once(&crate::location::escape_path(url), request).await.chain)
     }
 
     /// Resolves one tracking URL. Always ends in a result; waits first when as many chains as allowed are under way.
@@ -89,40 +100,90 @@ impl Resolver {
 impl Shared {
     /// The chain that counts: the first, or a second one that confirms it or knows better.
     async fn attempts(&self, url: Url, request: &ResolveRequest, expectation: &Expectation) -> (Chain, Verdict) {
-        let rules = &self.settings.rules;
-        let chain = self.chain(url.clone(), request).await;
-        let verdict = conclude(&chain, expectation, rules);
+        let judge = |chain: &Chain| conclude(chain, expectation, &self.settings.rules);
+        let Tried { chain, handed_over } = self.try_once(&url, request).await;
+        let verdict = judge(&chain);
         if !needs_confirmation(verdict.conclusion) {
             return (chain, verdict);
         }
-        confirm::pause(Instant::now(), self.settings.budgets.confirm_after).await;
-        let chain = self.chain(url, request).await;
-        let second = conclude(&chain, expectation, rules);
+        // Two engines that say the same are two attempts: a third click would show nothing new.
+        if let Some(first) = handed_over.as_ref().map(judge)
+            && first.conclusion == verdict.conclusion
+        {
+            return (chain, confirmed(first.conclusion, verdict));
+        }
+        self.pause(Instant::now()).await;
+        let chain = match (chain.engine, self.proxy(&request.context)) {
+            (Engine::Http, Ok(proxy)) => self.walk(&url, &request.context, proxy).await,
+            (Engine::Browser, Ok(proxy)) => self.browse(&url, &request.context, proxy).await,
+            (_, Err(cause)) => unavailable(Engine::Http, cause),
+        };
+        let second = judge(&chain);
         (chain, confirmed(verdict.conclusion, second))
     }
 
-    async fn chain(&self, url: Url, request: &ResolveRequest) -> Chain {
+    /// One chain by the engine that the context asks for; in `auto` the browser's, where the HTTP engine hands over.
+    async fn try_once(&self, url: &Url, request: &ResolveRequest) -> Tried {
         let context = &request.context;
-        let proxy = match &context.proxy {
-            None => None,
-            Some(name) => match self.settings.proxies.get_key_value(name) {
-                Some((name, profile)) => Some((name.as_str(), profile)),
-                None => return unavailable(Engine::Http, format!("this desktop has no proxy named `{name}`")),
-            },
+        let alone = |chain| Tried { chain, handed_over: None };
+        let proxy = match self.proxy(context) {
+            Ok(proxy) => proxy,
+            Err(cause) => return alone(unavailable(Engine::Http, cause)),
         };
         match context.engine.unwrap_or_default() {
-            // A desktop without a browser has the HTTP engine's word; what that cannot know, it says.
-            EngineChoice::Auto | EngineChoice::Http => Walk::new(self.ground(), context, proxy).run(url).await,
-            EngineChoice::Browser => unavailable(Engine::Browser, "this desktop has no browser".to_owned()),
+            EngineChoice::Http => alone(self.walk(url, context, proxy).await),
+            EngineChoice::Browser => alone(self.browse(url, context, proxy).await),
+            EngineChoice::Auto => {
+                let walked = self.walk(url, context, proxy).await;
+                let Some(handover) = walked.handover.as_ref().filter(|_| self.has_browser()) else { return alone(walked) };
+                if handover.reason == HandoverReason::HttpStatus {
+                    // It may be the second attempt that an error page needs, and so comes no sooner than one.
+                    self.pause(Instant::now()).await;
+                }
+                let browsed = self.browse(url, context, proxy).await;
+                Tried { chain: settle(walked.clone(), browsed), handed_over: Some(walked) }
+            }
         }
     }
-}
 
-impl Shared {
+    fn proxy(&self, context: &Context) -> Result<Option<(&str, &ProxyProfile)>, String> {
+        let Some(name) = &context.proxy else { return Ok(None) };
+        match self.settings.proxies.get_key_value(name) {
+            Some((name, profile)) => Ok(Some((name.as_str(), profile))),
+            None => Err(format!("this desktop has no proxy named `{name}`")),
+        }
+    }
+
+    async fn pause(&self, since: Instant) {
+        confirm::pause(since, self.settings.budgets.confirm_after).await;
+    }
+
+    async fn walk(&self, url: &Url, context: &Context, proxy: Option<(&str, &ProxyProfile)>) -> Chain {
+        Walk::new(self.ground(), context, proxy).run(url.clone()).await
+    }
+
+    /// Whether there is a browser to hand over to.
+    fn has_browser(&self) -> bool {
+        self.browser.availability().is_ok()
+    }
+
+    /// One chain by the browser, from the tracking URL on with a fresh context: click identifiers may be spent.
+    async fn browse(&self, url: &Url, context: &Context, proxy: Option<(&str, &ProxyProfile)>) -> Chain {
+        self.browser.run(url, context, proxy, &self.settings.budgets).await
+    }
+
     fn ground(&self) -> Ground<'_> {
         let Settings { budgets, rules, clock, .. } = &self.settings;
         Ground { fetcher: &self.fetcher, budgets, rules, now: clock.now().seconds() }
     }
+}
+
+/// What one attempt came to.
+struct Tried {
+    /// The chain that counts.
+    chain: Chain,
+    /// The HTTP engine's, when it has handed over.
+    handed_over: Option<Chain>,
 }
 
 fn unavailable(engine: Engine, cause: String) -> Chain {

@@ -8,14 +8,14 @@ use futures_util::StreamExt as _;
 use lab::{Case, Lab};
 use protocol::{Conclusion, Context, EngineChoice};
 use resolver::guard::Exceptions;
-use resolver::{Budgets, ResolveRequest, Resolver, Settings};
+use resolver::{BrowserChoice, Budgets, ResolveRequest, Resolver, Settings};
 
 /// A resolver for the lab: short budgets, so that silence and second attempts cost little.
 fn resolver(lab: &Lab) -> Resolver {
     let mut exceptions = Exceptions::default();
     exceptions.allow(lab.address());
     let budgets = Budgets { hop: Duration::from_secs(3), confirm_after: Duration::from_millis(100), ..Budgets::default() };
-    Resolver::new(Settings { exceptions, budgets, ..Settings::default() }).unwrap()
+    Resolver::new(Settings { exceptions, budgets, browser: BrowserChoice::Off, ..Settings::default() }).unwrap()
 }
 
 async fn check(lab: &Lab, resolver: &Resolver, case: &Case) -> Result<(), String> {

@@ -47,6 +47,8 @@ pub(crate) struct Seen {
     pub(crate) refreshes: Vec<SeenRefresh>,
     pub(crate) referrer_policy: Option<Policy>,
     pub(crate) look: Look,
+    /// Whether there is nothing for a person: no text, no title, no picture, nothing to click.
+    pub(crate) is_blank: bool,
 }
 
 /// A refresh that a meta asks for.
@@ -79,17 +81,20 @@ impl Reader<'_> {
         let (markup, _) = encoding.decode_without_bom_handling(&body[mark..]);
         let head = markup[..markup.floor_char_boundary(MAX_PAGE_TEXT)].to_owned();
         if self.kind == Kind::Text {
-            return Seen { text: head.clone(), markup: head, ..Seen::default() };
+            let is_blank = shows_nothing(None, &head, "");
+            return Seen { text: head.clone(), markup: head, is_blank, ..Seen::default() };
         }
         if !is_xml
             && !scan::may_act(&markup)
             && let Some((title, text)) = scan::read(&markup, MAX_PAGE_TEXT)
         {
-            return Seen { title, text, markup: head, ..Seen::default() };
+            let is_blank = shows_nothing(title.as_deref(), &text, &markup);
+            return Seen { title, text, markup: head, is_blank, ..Seen::default() };
         }
         let document = parse(&markup, is_xml, !self.is_sandboxed);
         let title = document.found.iter().find(|found| found.name == "title").map(|found| collapsed(&found.text));
         let mut seen = Seen { title: title.filter(|title| !title.is_empty()), markup: head, ..Seen::default() };
+        seen.is_blank = shows_nothing(seen.title.as_deref(), &document.text, &markup);
         self.gather(&document, encoding, &mut seen);
         seen.text = document.text;
         seen
@@ -97,15 +102,18 @@ impl Reader<'_> {
 
     fn gather(&self, document: &Document, encoding: &'static Encoding, seen: &mut Seen) {
         let mut base: Option<Url> = None;
-        let mut loads_scripts = false;
+        let (mut loads_scripts, mut has_scripts) = (false, false);
         for found in &document.found {
             match found.name {
                 "base" if base.is_none() => base = found.attribute("href").and_then(|href| self.base(href)),
                 "meta" if !self.is_sandboxed && !self.is_cut => self.gather_refresh(found, base.as_ref(), encoding, seen),
-                "script" if !self.is_sandboxed && is_executable(found) => match found.attribute("src") {
-                    Some(_) => loads_scripts = true,
-                    None => seen.look.take(&found.text),
-                },
+                "script" if !self.is_sandboxed && is_executable(found) => {
+                    has_scripts = true;
+                    match found.attribute("src") {
+                        Some(_) => loads_scripts = true,
+                        None => seen.look.take(&found.text),
+                    }
+                }
                 "frame" => {
                     let code = found.attribute("src").and_then(javascript_url).filter(|_| !self.is_sandboxed);
                     code.iter().for_each(|code| seen.look.take(code));
@@ -120,7 +128,7 @@ impl Reader<'_> {
             }
         }
         let shown = document.text.chars().filter(|character| !character.is_whitespace()).take(THIN_PAGE_CHARS).count();
-        seen.look.is_made_by_scripts = loads_scripts && shown < THIN_PAGE_CHARS;
+        seen.look.is_made_by_scripts = loads_scripts && shown < THIN_PAGE_CHARS || has_scripts && seen.is_blank;
     }
 
     fn gather_refresh(&self, found: &Found, base: Option<&Url>, encoding: &'static Encoding, seen: &mut Seen) {
@@ -153,6 +161,33 @@ impl Look {
         self.may_navigate = self.may_navigate.or_else(|| script::may_navigate(code));
         self.may_stop |= script::may_stop(code);
     }
+}
+
+/// Whether a person would see nothing. What shows without text is looked for in the source: a tag too many in it only
+/// makes a blank page pass for one that is not.
+fn shows_nothing(title: Option<&str>, text: &str, markup: &str) -> bool {
+    const SHOWS: &[&str] = &[
+        "<img",
+        "<svg",
+        "<video",
+        "<canvas",
+        "<picture",
+        "<object",
+        "<embed",
+        "<iframe",
+        "<frame",
+        "<input",
+        "<button",
+        "<select",
+        "<image",
+        "background",
+    ];
+    title.is_none()
+        && !text.chars().any(|character| !character.is_whitespace() && !character.is_control() && character != char::REPLACEMENT_CHARACTER)
+        && {
+            let lower = markup.to_ascii_lowercase();
+            !SHOWS.iter().any(|tag| lower.contains(tag))
+        }
 }
 
 /// Resolves a target as a page of that encoding does: its query is encoded by it.
@@ -326,6 +361,16 @@ mod tests {
         assert!(seen("<template><script>location='x'</script></template>").look.may_navigate.is_none());
         assert!(seen("<script src=/r.js></script><p>x").look.is_made_by_scripts);
         assert!(!seen(&format!("<script src=/r.js></script><p>{}", "word ".repeat(60))).look.is_made_by_scripts);
+    }
+
+    #[test]
+    fn a_page_without_anything_to_see_is_blank() {
+        for body in ["<html><head></head><body></body></html>", "\0\0\0", "<!-- text -->", "<script>var a</script>"] {
+            assert!(seen(body).is_blank, "{body:?}");
+        }
+        for body in ["<p>x", "<title>x</title>", "<img src=x>", "<body style='background:url(x)'>"] {
+            assert!(!seen(body).is_blank, "{body:?}");
+        }
     }
 
     #[test]

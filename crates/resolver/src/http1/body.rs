@@ -106,6 +106,11 @@ impl Body {
         self.kept
     }
 
+    /// How many bytes were kept so far.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Whether the end of the connection is the end of the body.
     pub(crate) fn may_end_with_connection(&self) -> bool {
         matches!(self.state, State::Done | State::UntilClose)

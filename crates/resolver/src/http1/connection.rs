@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::body::{Body, BodyEnd, BrokenChunks, ContradictoryLength, Progress, keeps_alive};
 use super::head::{NoHead, head_length, read_head};
 use crate::answer::Head;
+use crate::load::{LARGE_BODY_BYTES, Load};
 
 /// Anything bytes go through: TCP, TLS, a tunnel through a proxy.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -129,10 +130,11 @@ pub(crate) struct ReadBody {
 }
 
 impl Opened {
-    /// Reads the body, at most `limit` bytes of it.
-    pub(crate) async fn read(self, limit: usize) -> ReadBody {
+    /// Reads the body, at most `limit` bytes of it. A large one waits for its place.
+    pub(crate) async fn read(self, limit: usize, load: &Load) -> ReadBody {
         let Self { end, keeps_alive, mut connection } = self;
         let mut body = Body::new(end, limit);
+        let mut large = None;
         loop {
             match body.feed(&connection.buffer) {
                 Ok(Progress::Done(used)) => {
@@ -145,6 +147,9 @@ impl Opened {
                 Ok(Progress::Full) => return ReadBody { bytes: body.into_kept(), is_cut: false, connection: None },
                 Err(BrokenChunks) => return ReadBody { bytes: body.into_kept(), is_cut: true, connection: None },
                 Ok(Progress::More) => connection.buffer.clear(),
+            }
+            if large.is_none() && body.kept() > LARGE_BODY_BYTES {
+                large = load.large_bodies.acquire().await.ok();
             }
             match connection.fill().await {
                 Ok(1..) => (),

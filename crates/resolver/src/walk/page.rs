@@ -43,6 +43,8 @@ impl Walk<'_> {
         let limit = self.ground.budgets.body_bytes;
         let is_read = matches!(early, Kind::Html | Kind::Xml | Kind::Text);
         let body = fetched.read(self.ground.fetcher, if is_read { limit } else { GLIMPSE_BYTES }).await;
+        // Held until the page is read: what is decoded is the larger part. Nobody closes the semaphore.
+        let _place = if is_read { self.ground.fetcher.load.parsing.acquire().await.ok() } else { None };
         let (bytes, is_broken) = if is_read {
             let decoded = decode(&head.fields, body.bytes, limit).await;
             (decoded.bytes, decoded.is_broken)
@@ -56,6 +58,7 @@ impl Walk<'_> {
         let content = content(kind, &bytes, is_broken);
         let is_sandboxed = head.fields.joined("content-security-policy").is_some_and(|policies| sandboxes(&policies));
         let seen = read(&step.url, kind, media_type.charset, is_sandboxed, body.is_cut, bytes).await;
+        let content = if content == Content::Document && kind != Kind::Viewer && seen.is_blank { Content::Empty } else { content };
         self.decide(step, &head, &media_type.essence, content, seen)
     }
 
