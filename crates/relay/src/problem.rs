@@ -201,7 +201,7 @@ impl Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Overloaded | StoreError::Closed | StoreError::Unavailable(_) => Self::Overloaded,
+            StoreError::Overloaded | StoreError::Closed | StoreError::Unavailable(_) | StoreError::Conflict(_) => Self::Overloaded,
             StoreError::OutcomeUnknown => Self::OutcomeUnknown,
             StoreError::Setup(_) | StoreError::Database(_) | StoreError::Corrupt(_) => {
                 tracing::error!(%error, "store failed");

@@ -9,6 +9,7 @@ use protocol::fetch_request::Fingerprint;
 use protocol::{AccountId, Environment, FetchRequest, JobId, JobState, UnixMillis};
 use tokio::sync::oneshot;
 
+use crate::counters::{Backlog, Usage, backlog_changes, usage_changes};
 use crate::error::StoreError;
 use crate::job::{self, JobRecord};
 use crate::nonce::{self, NonceHash};
@@ -285,8 +286,7 @@ async fn gather_facts<'r>(
 }
 
 async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest]) -> Result<(), StoreError> {
-    let mut used: BTreeMap<_, i64> = BTreeMap::new();
-    let mut waiting: BTreeMap<AccountId, i64> = BTreeMap::new();
+    let (mut used, mut waiting) = (Usage::new(), Backlog::new());
     for request in accepted {
         *used.entry((request.account, request.environment, Month::of(request.received_at))).or_default() += 1;
         *waiting.entry(request.account).or_default() += 1;
@@ -296,12 +296,7 @@ async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest
         Batch::new(&statement::INSERT_IDEMPOTENCY, accepted.iter().map(|request| request.idempotency_values()).collect()),
         Batch::new(&statement::INSERT_READY, accepted.iter().map(|request| request.ready_values()).collect()),
         Batch::new(&statement::UPSERT_ROW, newest_of_each_row(accepted).map(AdmissionRequest::row_values).collect()),
-        Batch::new(
-            &statement::ADD_USAGE,
-            used.iter()
-                .map(|((account, environment, month), count)| [account.into(), (*environment).into(), (*month).into(), (*count).into()])
-                .collect::<Vec<[_; 4]>>(),
-        ),
+        usage_changes(&used),
         backlog_changes(&waiting),
     ];
     transaction.session.all(&batches).await?;
@@ -316,15 +311,6 @@ fn newest_of_each_row<'r>(accepted: &[&'r AdmissionRequest]) -> impl Iterator<It
         .map(|request| ((request.account, request.environment, &request.fetch.source, &request.fetch.row_id), *request))
         .collect();
     newest.into_values()
-}
-
-/// Changes how many jobs wait.
-pub(crate) async fn add_backlog(transaction: &mut Transaction<'_>, changes: &BTreeMap<AccountId, i64>) -> Result<(), StoreError> {
-    transaction.session.all(&[backlog_changes(changes)]).await.map(|_| ())
-}
-
-fn backlog_changes(changes: &BTreeMap<AccountId, i64>) -> Batch<'_> {
-    Batch::new(&statement::ADD_BACKLOG, changes.iter().map(|(account, change)| [account.into(), (*change).into()]).collect::<Vec<[_; 2]>>())
 }
 
 /// The jobs that replays answer with, as they are now, by the replay's position in the batch.

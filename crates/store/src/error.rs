@@ -15,6 +15,9 @@ pub enum StoreError {
     /// The database cannot be reached now. Nothing was stored; try again.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
+    /// Other transactions stood in the way more often than was worth trying. Nothing was stored; try again.
+    #[error("other transactions stood in the way: {0}")]
+    Conflict(String),
     /// The database failed. Nothing was stored.
     #[error("database: {0}")]
     Database(String),

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use protocol::device::{HeldJob, LeasedJob, ReportOutcome};
 use protocol::{AccountId, DeviceId, Environment, JobId, PollId, UnixMillis};
 
-use crate::admission::add_backlog;
 use crate::error::StoreError;
 use crate::operation::Transaction;
 use crate::report::{self, PreparedResult};
@@ -104,7 +103,7 @@ async fn lease_ready(transaction: &mut Transaction<'_>, order: &PullOrder) -> Re
         .collect();
     transaction.session.each(&statement::INSERT_LEASED, &leased).await?;
     let taken = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-    add_backlog(transaction, &BTreeMap::from([(account, -taken)])).await?;
+    transaction.counters.add_waiting(account, -taken);
     let ids: Vec<[Value<'_>; 2]> = entries.iter().map(|entry| [(&account).into(), (&entry.job_id).into()]).collect();
     let details = transaction.session.rows_of_each(&statement::JOB_TO_LEASE, &ids).await?;
     (details.iter())
@@ -200,10 +199,7 @@ pub(crate) async fn requeue<'r>(
         });
     }
     make_ready(transaction, &freed, now).await?;
-    let count = i64::try_from(freed.len()).unwrap_or(i64::MAX);
-    if count > 0 {
-        add_backlog(transaction, &BTreeMap::from([(account, count)])).await?;
-    }
+    transaction.counters.add_waiting(account, i64::try_from(freed.len()).unwrap_or(i64::MAX));
     Ok(u32::try_from(freed.len()).unwrap_or(u32::MAX))
 }
 

@@ -7,6 +7,7 @@
 mod account;
 mod admission;
 mod cancel;
+mod counters;
 mod database;
 mod device;
 mod effects;

@@ -5,6 +5,7 @@
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::counters::Counters;
 use crate::effects::Effects;
 use crate::error::StoreError;
 use crate::session::Session;
@@ -15,6 +16,7 @@ pub(crate) struct Transaction<'c> {
     pub(crate) session: Session<'c>,
     pub(crate) settings: &'c Settings,
     pub(crate) effects: Effects,
+    pub(crate) counters: Counters,
 }
 
 /// A function over a transaction.

@@ -233,7 +233,7 @@ impl Store {
     /// # Errors
     /// When the database fails or the queue is full.
     pub async fn pull(&self, order: PullOrder) -> Result<Pulled, StoreError> {
-        self.write(order, |transaction, order| Box::pin(lease::pull(transaction, order))).await
+        self.write_for(order.device, order, |transaction, order| Box::pin(lease::pull(transaction, order))).await
     }
 
     /// Applies results; one outcome each, in order.
@@ -247,7 +247,10 @@ impl Store {
         results: Vec<PreparedResult>,
         now: UnixMillis,
     ) -> Result<Vec<ReportOutcome>, StoreError> {
-        self.write(Report { account, device, results, now }, |transaction, report| Box::pin(report::report(transaction, report))).await
+        self.write_for(device, Report { account, device, results, now }, |transaction, report| {
+            Box::pin(report::report(transaction, report))
+        })
+        .await
     }
 
     /// Gives leases back. Returns how many were still held.
@@ -255,7 +258,10 @@ impl Store {
     /// # Errors
     /// When the database fails or the queue is full.
     pub async fn release(&self, account: AccountId, device: DeviceId, jobs: Vec<HeldJob>, now: UnixMillis) -> Result<u32, StoreError> {
-        self.write(Release { account, device, jobs, now }, |transaction, release| Box::pin(lease::release(transaction, release))).await
+        self.write_for(device, Release { account, device, jobs, now }, |transaction, release| {
+            Box::pin(lease::release(transaction, release))
+        })
+        .await
     }
 
     /// Listens for newly ready jobs of an account.
@@ -396,6 +402,17 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         self.0.lanes.run(Box::new(Pending { input, function, output: None, reply }))?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// As [`Self::write`], behind whatever the device has asked for before.
+    async fn write_for<I, T>(&self, device: DeviceId, input: I, function: WriteFn<I, T>) -> Result<T, StoreError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.0.lanes.run_for(device, Box::new(Pending { input, function, output: None, reply }))?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }

@@ -1,12 +1,9 @@
 //! What time does to jobs: leases end, waits end, deadlines pass. In small steps, so that no admission waits long
 //! behind them.
 
-use std::collections::BTreeMap;
-
 use domain::lease::{AfterLease, WhyNotExecuted};
 use protocol::{AccountId, JobId, JobResult, UnixMillis};
 
-use crate::admission::add_backlog;
 use crate::error::StoreError;
 use crate::lease::{WaitingJob, make_ready};
 use crate::operation::Transaction;
@@ -63,7 +60,7 @@ async fn reclaim_ended_leases(
 ) -> Result<usize, StoreError> {
     let rows = transaction.session.rows(&statement::TAKE_ENDED_LEASES, &[order.now.into(), STEP.into()]).await?;
     let policy = transaction.settings.leases;
-    let (mut delayed, mut waiting) = (Vec::new(), BTreeMap::<AccountId, i64>::new());
+    let mut delayed = Vec::new();
     for row in &rows {
         let job = read_waiting(row)?;
         let taken_up: bool = row.get(7)?;
@@ -72,7 +69,7 @@ async fn reclaim_ended_leases(
         let jitter = (order.jitter + f64::from(job.job_id.as_bytes()[15]) / 256.0).fract();
         match policy.after_end(attempts, order.now, job.expires_at, jitter) {
             AfterLease::Queued { due_at, attempts } => {
-                *waiting.entry(job.account).or_default() += 1;
+                transaction.counters.add_waiting(job.account, 1);
                 delayed.push((due_at, WaitingJob { attempts, ..job }));
             }
             AfterLease::NotExecuted(why) => ending.push(NotExecuted { account: job.account, job_id: job.job_id, fence: job.fence, why }),
@@ -93,7 +90,6 @@ async fn reclaim_ended_leases(
         })
         .collect();
     transaction.session.each(&statement::INSERT_DELAYED, &batch).await?;
-    add_backlog(transaction, &waiting).await?;
     Ok(rows.len())
 }
 
@@ -102,24 +98,20 @@ async fn promote_due(transaction: &mut Transaction<'_>, now: UnixMillis, ending:
     let jobs = rows.iter().map(read_waiting).collect::<Result<Vec<_>, _>>()?;
     let (expired, due): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.expires_at <= now);
     make_ready(transaction, &due, now).await?;
-    let mut gone = BTreeMap::<AccountId, i64>::new();
     for job in expired {
-        *gone.entry(job.account).or_default() -= 1;
+        transaction.counters.add_waiting(job.account, -1);
         ending.push(NotExecuted { account: job.account, job_id: job.job_id, fence: job.fence, why: WhyNotExecuted::DeadlinePassed });
     }
-    add_backlog(transaction, &gone).await?;
     Ok(rows.len())
 }
 
 async fn take_expired(transaction: &mut Transaction<'_>, now: UnixMillis, ending: &mut Vec<NotExecuted>) -> Result<usize, StoreError> {
     let rows = transaction.session.rows(&statement::TAKE_EXPIRED, &[now.into(), STEP.into()]).await?;
-    let mut gone = BTreeMap::<AccountId, i64>::new();
     for row in &rows {
         let account: AccountId = row.get(0)?;
-        *gone.entry(account).or_default() -= 1;
+        transaction.counters.add_waiting(account, -1);
         ending.push(NotExecuted { account, job_id: row.get(1)?, fence: row.get(2)?, why: WhyNotExecuted::DeadlinePassed });
     }
-    add_backlog(transaction, &gone).await?;
     Ok(rows.len())
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use tokio::sync::mpsc;
-use tokio_postgres::error::Severity;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{AsyncMessage, Client, Notification};
 
@@ -210,6 +210,9 @@ fn cells(row: &tokio_postgres::Row, first: usize) -> Result<Vec<Cell>, StoreErro
 
 fn failed(statement: &Statement, error: &tokio_postgres::Error) -> StoreError {
     match error.as_db_error() {
+        Some(reason) if matches!(*reason.code(), SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE) => {
+            StoreError::Conflict(format!("{}: {}", statement.name, reason.message()))
+        }
         Some(reason) => StoreError::in_statement(statement.name, format!("{} ({})", reason.message(), reason.code().code())),
         None => StoreError::Unavailable(error.to_string()),
     }

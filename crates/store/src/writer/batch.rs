@@ -4,12 +4,17 @@ use tokio::sync::mpsc;
 
 use super::Command;
 use crate::admission::{self, PendingAdmission};
+use crate::counters::Counters;
 use crate::effects::Effects;
 use crate::error::StoreError;
 use crate::operation::{Operation, Transaction};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::wake::Wake;
+
+/// How often an operation is tried that other transactions stand in the way of. Each try waits for those before it, so
+/// that a second one is rare.
+const TRIES: usize = 4;
 
 /// Admissions and operations of one transaction.
 #[derive(Default)]
@@ -57,7 +62,9 @@ impl Batch {
         if self.len() == 0 {
             return Ok(());
         }
-        let failed = match self.commit(&mut session, settings).await {
+        let committed =
+            if self.len() == 1 { self.commit_alone(&mut session, settings).await } else { self.commit(&mut session, settings).await };
+        let failed = match committed {
             Ok(effects) => {
                 self.tell(wake, effects);
                 return Ok(());
@@ -73,7 +80,7 @@ impl Batch {
         tracing::warn!(error = %failed.error, operations = self.len(), "batch failed, running its operations one by one");
         let mut alone = self.split();
         while let Some(mut batch) = alone.next() {
-            match batch.commit(&mut session, settings).await {
+            match batch.commit_alone(&mut session, settings).await {
                 Ok(effects) => batch.tell(wake, effects),
                 Err(failed) => {
                     tracing::error!(error = %failed.error, "transaction failed");
@@ -88,9 +95,22 @@ impl Batch {
         Ok(())
     }
 
+    /// Commits an operation that is alone in its transaction: one that other transactions stood in the way of is tried
+    /// again.
+    async fn commit_alone(&mut self, session: &mut Session<'_>, settings: &Settings) -> Result<Effects, Failed> {
+        for _ in 1..TRIES {
+            match self.commit(session, settings).await {
+                Err(Failed { error: StoreError::Conflict(reason), is_fatal: false }) => tracing::warn!(reason, "trying again"),
+                settled => return settled,
+            }
+        }
+        self.commit(session, settings).await
+    }
+
     async fn commit(&mut self, session: &mut Session<'_>, settings: &Settings) -> Result<Effects, Failed> {
         session.begin().await.map_err(Failed::fatal)?;
-        let mut transaction = Transaction { session: session.reborrow(), settings, effects: Effects::default() };
+        let mut transaction =
+            Transaction { session: session.reborrow(), settings, effects: Effects::default(), counters: Counters::default() };
         let outcome = self.run(&mut transaction).await;
         let effects = transaction.effects;
         let outcome = match outcome {
@@ -99,8 +119,9 @@ impl Batch {
         };
         match outcome {
             Ok(()) => Ok(effects),
-            // Whether it was committed or not, another try on this connection would not know either.
-            Err(error @ StoreError::OutcomeUnknown) => Err(Failed::fatal(error)),
+            // Whether it was committed or not, another try on this connection would not know either. And what cannot be
+            // had now cannot be had by each of the batch either, one wait after the other.
+            Err(error @ (StoreError::OutcomeUnknown | StoreError::Unavailable(_))) => Err(Failed::fatal(error)),
             Err(error) => match session.rollback().await {
                 Ok(()) => Err(Failed { error, is_fatal: false }),
                 Err(_) => Err(Failed::fatal(error)),
@@ -113,7 +134,8 @@ impl Batch {
         for operation in &mut self.operations {
             operation.run(transaction).await?;
         }
-        Ok(())
+        let Transaction { session, counters, .. } = transaction;
+        counters.write(session).await
     }
 
     /// Tells what was committed: first everyone whom it concerns, then those who asked. Whoever has been told that a key

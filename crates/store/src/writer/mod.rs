@@ -8,7 +8,7 @@ pub(crate) mod sqlite;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use protocol::AccountId;
+use protocol::{AccountId, DeviceId};
 use tokio::sync::mpsc;
 
 use crate::admission::PendingAdmission;
@@ -54,6 +54,13 @@ impl Lanes {
     /// Queues an operation, or says at once that there is no room.
     pub(crate) fn run(&self, operation: Box<dyn Operation>) -> Result<(), StoreError> {
         let lane = self.turn.fetch_add(1, Ordering::Relaxed) % self.operations.len();
+        queue(&self.operations[lane], Command::Run(operation))
+    }
+
+    /// Queues an operation of a device, or says at once that there is no room. A device's operations keep their order:
+    /// a pull that repeats another must find what that one has leased.
+    pub(crate) fn run_for(&self, device: DeviceId, operation: Box<dyn Operation>) -> Result<(), StoreError> {
+        let lane = usize::from(device.as_bytes()[15]) % self.operations.len();
         queue(&self.operations[lane], Command::Run(operation))
     }
 

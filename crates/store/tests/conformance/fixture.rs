@@ -32,6 +32,11 @@ api_links = false
 api_links = true
 monthly_fetches = 10
 
+[ten_and_four]
+api_links = true
+monthly_fetches = 10
+jobs_waiting = 4
+
 [three_waiting]
 api_links = true
 jobs_waiting = 3
@@ -129,6 +134,11 @@ impl Fixture {
     pub(crate) async fn restart(&mut self) {
         self.store.close().await;
         self.store = Store::open(&self.database.url(), settings()).await.unwrap();
+    }
+
+    /// Another store on the same database, as another relay has.
+    pub(crate) async fn another_relay(&self) -> Store {
+        Store::open(&self.database.url(), settings()).await.unwrap()
     }
 
     /// An account on the plan of this name.

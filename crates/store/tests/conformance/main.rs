@@ -27,6 +27,8 @@ macro_rules! on_every_database {
 
 mod admission;
 mod backlog;
+mod cancel;
+mod contention;
 mod devices;
 mod fixture;
 mod idempotency;
@@ -35,10 +37,12 @@ mod keys;
 mod lease;
 mod lists;
 mod nonces;
+mod polls;
 mod quota;
 mod release;
 mod report;
 mod rows;
+mod sequences;
 mod upkeep;
 mod words;
 mod writer;
