@@ -39,6 +39,13 @@ macro_rules! prefixed_ids {
                 Self::new(now, crate::secret::random_bytes())
             }
 
+            /// The time that the id was made at.
+            #[must_use]
+            pub fn made_at(&self) -> UnixMillis {
+                let [a, b, c, d, e, f, ..] = *self.as_bytes();
+                UnixMillis(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+            }
+
             /// The 16 bytes that storage keeps.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {
@@ -116,6 +123,7 @@ mod tests {
     fn an_id_has_one_written_form() {
         let id = JobId::new(UnixMillis(1_779_753_600_000), [7; 10]);
         assert_eq!(id.to_string().parse::<JobId>(), Ok(id));
+        assert_eq!(id.made_at(), UnixMillis(1_779_753_600_000));
         assert!(id.to_string().starts_with("job_019e61"));
         assert!(id.to_string().to_uppercase().parse::<JobId>().is_err());
         assert!(id.to_string().parse::<DeviceId>().is_err());

@@ -4,6 +4,8 @@
 //! Writes go through one [`writer`], which commits whatever has queued while the last commit ran (group commit), and
 //! answers only what is durable. Reads have their own connections.
 
+pub mod admin;
+
 mod account;
 mod admission;
 mod cancel;

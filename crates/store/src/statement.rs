@@ -125,6 +125,29 @@ statements! {
     shared REVOKE_DEVICE = "devices/revoke_device";
     shared INSERT_LINK = "devices/insert_link";
     shared CONSUME_LINK = "devices/consume_link";
+
+    shared TOTALS = "admin/totals";
+    shared MOST_WAITING = "admin/most_waiting";
+
+    shared JOB_NOWHERE = "check/job_nowhere";
+    shared JOB_IN_TWO_PLACES = "check/job_in_two_places";
+    shared ENDED_JOB_QUEUED = "check/ended_job_queued";
+    shared QUEUED_WITHOUT_JOB = "check/queued_without_job";
+    shared CONCLUDED_WITHOUT_RESULT = "check/concluded_without_result";
+    shared RESULT_WITHOUT_CONCLUSION = "check/result_without_conclusion";
+    shared ROW_WITHOUT_JOB = "check/row_without_job";
+    shared ROW_AGAINST_JOB = "check/row_against_job";
+    shared KEY_WITHOUT_JOB = "check/key_without_job";
+    shared JOB_WITHOUT_KEY = "check/job_without_key";
+    shared UNKNOWN_ACCOUNT = "check/unknown_account";
+    shared BACKLOGS_THAT_DIFFER = "check/backlogs_that_differ";
+    shared JOBS_BY_DAY = "check/jobs_by_day";
+    shared USAGE_NOTED = "check/usage_noted";
+    shared PRUNED_THROUGH = "check/pruned_through";
+    shared HOLD_BACKLOG = "check/hold_backlog";
+    shared RECOUNT_BACKLOG = "check/recount_backlog";
+    shared HOLD_USAGE = "check/hold_usage";
+    shared RECOUNT_USAGE = "check/recount_usage";
 }
 
 /// The statements over one nonce table: a table's name cannot be a parameter.

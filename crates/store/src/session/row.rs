@@ -14,7 +14,7 @@ pub(crate) enum Cell {
 }
 
 /// One row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Row(pub(super) Vec<Cell>);
 
 /// What a column is read as. Written once; the two databases meet in [`Cell`].

@@ -1,0 +1,1 @@
+SELECT account, jobs_through FROM pruned

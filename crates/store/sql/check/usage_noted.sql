@@ -1,0 +1,1 @@
+SELECT account, environment, month, used FROM usage

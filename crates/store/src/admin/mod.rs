@@ -1,0 +1,39 @@
+//! An operator's work on a database as a whole: bring it up to date, look at it, back it up, restore it, check it, move
+//! it. Apart from the store that a relay opens: these take their own connection, may run for as long as the data is
+//! large, and most of them work beside running relays.
+
+mod backup;
+mod check;
+mod copy;
+mod error;
+mod open;
+mod postgres_tools;
+mod restore;
+mod status;
+
+pub use crate::migrate::{Schema, Step};
+pub use backup::{BackedUp, backup};
+pub use check::{Checked, CheckReport, check};
+pub use copy::{CopiedTable, copy};
+pub use error::AdminError;
+pub use postgres_tools::Tools;
+pub use restore::{Restored, restore};
+pub use status::{AccountBacklog, Counts, Status, status};
+
+use crate::database::DatabaseUrl;
+use open::{Access, Open};
+
+/// Brings the database to the schema of this program, forward only. An SQLite file is made when it does not exist.
+/// Returns where the schema stood before.
+///
+/// # Errors
+/// When the database cannot be opened or migrated; steps before the one that failed stay applied.
+pub async fn migrate(url: &DatabaseUrl) -> Result<Schema, AdminError> {
+    let mut open = Open::connect(url, Access::WriteOrCreate).await?;
+    let before = open.schema().await?;
+    match &mut open {
+        Open::Sqlite(connection) => crate::migrate::sqlite(connection)?,
+        Open::Postgres(connection) => crate::migrate::postgres(connection).await?,
+    }
+    Ok(before)
+}
