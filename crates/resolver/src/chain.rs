@@ -61,9 +61,9 @@ pub enum End {
     TlsFailed(String),
     /// The last hop, or the chain, ran past its budget.
     TimedOut(String),
-    /// The next request would have been one that was sent before: same URL, method, cookies and kind.
+    /// It reached a limit, and on the way a request that was sent before came again: same URL, method, cookies and kind.
     Loop {
-        /// Index of the hop that it repeats.
+        /// Index of the hop that came again.
         repeats: u32,
     },
     /// One redirect too many, without a repeat.

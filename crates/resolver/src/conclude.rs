@@ -52,7 +52,7 @@ pub fn conclude(chain: &Chain, expectation: &Expectation, rules: &Rules) -> Verd
         End::TlsFailed(cause) => (Conclusion::TlsFailed, cause.clone()),
         End::TimedOut(cause) => (Conclusion::TimedOut, cause.clone()),
         End::Loop { repeats } => {
-            (Conclusion::RedirectLoop, format!("the next request would repeat hop {repeats}: same URL, method and cookies"))
+            (Conclusion::RedirectLoop, format!("the request of hop {repeats} comes again and again: same URL, method and cookies"))
         }
         End::TooManyHops { limit } => (Conclusion::TooManyHops, format!("it still redirects after {limit} hops")),
         End::RedirectInvalid(cause) => (Conclusion::RedirectInvalid, cause.clone()),

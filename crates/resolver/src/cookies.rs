@@ -69,6 +69,7 @@ impl Jar {
         let is_secure_origin = url.scheme() == "https";
         let host = url.host_str()?.to_ascii_lowercase();
         let (domain, is_host_only) = scope(url, &host, asked.domain.as_deref())?;
+        let is_host_wide = is_host_only && asked.path.as_deref() == Some("/");
         let path = asked.path.unwrap_or_else(|| default_path(url).to_owned());
         if asked.is_secure && !is_secure_origin {
             return None;
@@ -76,7 +77,7 @@ impl Jar {
         if asked.same_site == SameSite::None && !asked.is_secure {
             return None;
         }
-        if !prefix_holds(&asked.name, &asked.value, asked.is_secure && is_secure_origin, is_host_only && path == "/") {
+        if !prefix_holds(&asked.name, &asked.value, asked.is_secure && is_secure_origin, is_host_wide) {
             return None;
         }
         let name = asked.name;
@@ -207,6 +208,7 @@ mod tests {
         assert_eq!(sent("https://a.test/", &["k=1; Secure"], "http://a.test/"), None);
         assert_eq!(sent("https://a.test/", &["k=1; SameSite=None"], "https://a.test/"), None);
         assert_eq!(sent("https://a.test/", &["__Host-k=1; Secure; Path=/"], "https://a.test/").as_deref(), Some("__Host-k=1"));
+        assert_eq!(sent("https://a.test/", &["__Host-k=1; Secure"], "https://a.test/"), None);
         assert_eq!(sent("https://a.test/", &["__host-k=1; Secure; Path=/; Domain=a.test"], "https://a.test/"), None);
         assert_eq!(sent("https://a.test/", &["=__Secure-k=1; Secure"], "https://a.test/"), None);
         let mut jar = Jar::default();

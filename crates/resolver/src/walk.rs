@@ -43,8 +43,10 @@ pub(crate) struct Walk<'a> {
     hsts: Hsts,
     navigation: Navigation,
     hops: Vec<Hop>,
-    /// Requests that were sent, by what makes them the same one, with the hop that sent them.
-    sent: HashMap<u64, u32>,
+    /// Requests that were sent, by what makes them the same one.
+    sent: HashMap<u64, Sent>,
+    /// The first hop that was sent again.
+    repeated: Option<u32>,
     delayed_refresh: Option<DelayedRefresh>,
     handover: Option<Handover>,
 }
@@ -58,6 +60,17 @@ struct Navigation {
     /// The site of the page that asked for it; a typed URL has none.
     initiator: Option<Site>,
 }
+
+/// A request that was sent, once or more often.
+#[derive(Clone, Copy)]
+struct Sent {
+    first_hop: u32,
+    times: u32,
+}
+
+/// How often a page may refresh into a request that was sent before, nothing changed. A server may count visits without
+/// a word, so that one repeat proves nothing; a browser would go on for ever.
+const MAX_REFRESH_REPEATS: u32 = 3;
 
 /// The next request of a chain.
 struct Step {
@@ -84,6 +97,7 @@ impl<'a> Walk<'a> {
             navigation: Navigation { redirects: 0, source, policy: Policy::default(), initiator: None },
             hops: Vec::new(),
             sent: HashMap::new(),
+            repeated: None,
             delayed_refresh: None,
             handover: None,
         }
@@ -118,14 +132,14 @@ impl<'a> Walk<'a> {
     async fn hop(&mut self, step: Step, deadline: &mut Instant) -> Outcome {
         let limit = self.ground.budgets.hops;
         if self.hops.len() >= limit as usize {
-            return Outcome::Ends(End::TooManyHops { limit });
+            return Outcome::Ends(self.over_limit(limit));
         }
         if let Some(upgraded) = self.hsts.upgraded(&step.url) {
             return self.upgrade(&step, upgraded);
         }
         let cookies = self.cookies(&step.url);
-        if let Some(repeats) = self.repeats(&step, cookies.as_deref()) {
-            return Outcome::Ends(End::Loop { repeats });
+        if self.repeats(&step, cookies.as_deref()) > MAX_REFRESH_REPEATS && step.kind != HopKind::Http {
+            return Outcome::Ends(self.over_limit(limit));
         }
         // Waiting for a turn at a busy host is this machine's doing, not the link's: it costs the chain nothing.
         let waiting = Instant::now();
@@ -187,14 +201,27 @@ impl<'a> Walk<'a> {
         self.redirect_to(upgraded)
     }
 
-    /// The hop that this request would repeat: same URL, method, cookies sent and kind. The fragment is not sent.
-    fn repeats(&mut self, step: &Step, cookies: Option<&str>) -> Option<u32> {
+    /// How often this request was sent before: same URL, method, cookies sent and kind. The fragment is not sent.
+    ///
+    /// That it was is no loop yet: servers count visits, and a browser lands where the count leads. It is one when no
+    /// end comes within the limits of a browser.
+    fn repeats(&mut self, step: &Step, cookies: Option<&str>) -> u32 {
         let mut hasher = DefaultHasher::new();
         step.url[..url::Position::AfterQuery].hash(&mut hasher);
         (step.kind as u8).hash(&mut hasher);
         cookies.hash(&mut hasher);
-        let index = u32::try_from(self.hops.len()).unwrap_or(u32::MAX);
-        self.sent.insert(hasher.finish(), index)
+        let first_hop = u32::try_from(self.hops.len()).unwrap_or(u32::MAX);
+        let sent = self.sent.entry(hasher.finish()).or_insert(Sent { first_hop, times: 0 });
+        sent.times += 1;
+        if sent.times > 1 {
+            self.repeated = self.repeated.or(Some(sent.first_hop));
+        }
+        sent.times - 1
+    }
+
+    /// The end of a chain that has reached a limit: a loop, when a request was sent again on the way.
+    fn over_limit(&self, limit: u32) -> End {
+        self.repeated.map_or(End::TooManyHops { limit }, |repeats| End::Loop { repeats })
     }
 
     fn cookies(&self, url: &Url) -> Option<String> {
@@ -294,7 +321,7 @@ impl<'a> Walk<'a> {
     fn redirect_to(&mut self, url: Url) -> Outcome {
         self.navigation.redirects += 1;
         if self.navigation.redirects > self.ground.budgets.redirects {
-            return Outcome::Ends(End::TooManyHops { limit: self.navigation.redirects });
+            return Outcome::Ends(self.over_limit(self.navigation.redirects));
         }
         go(url, HopKind::Http)
     }

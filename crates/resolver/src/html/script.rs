@@ -9,7 +9,7 @@ pub(super) fn may_navigate(code: &str) -> Option<&'static str> {
             return Some(found);
         }
     }
-    if hides_words(code) {
+    if hides_words(code) || has_no_words(code) {
         return Some("a script that spells its words with escapes");
     }
     inserts_refresh(code).then_some("a script that writes a meta refresh")
@@ -29,20 +29,51 @@ pub(super) fn may_stop(code: &str) -> bool {
 }
 
 fn judge(word: &str, before: &str, after: &str) -> Option<&'static str> {
+    const RUNS_TEXT: Option<&str> = Some("a script that runs text as code");
     match word {
         "location" => location(before, after),
         "navigation" if after.starts_with('.') => Some("a script that navigates"),
         "submit" | "requestSubmit" if begins_call(after) => Some("a script that sends a form"),
         "history" if after.starts_with('.') => Some("a script that changes the history"),
         "pushState" | "replaceState" if begins_call(after) => Some("a script that changes the history"),
-        "open" if before.ends_with("window.") && begins_call(after) => Some("a script that opens a window"),
+        // `xhr.open(` opens no window, and `function open(` is not the call.
+        "open" if begins_call(after) && (before.ends_with("window.") || !before.trim_end().ends_with(['.', 'n'])) => {
+            Some("a script that opens a window")
+        }
         "click" if before.ends_with('.') && begins_call(after) => Some("a script that clicks"),
-        "eval" | "execScript" if begins_call(after) => Some("a script that runs text as code"),
-        "Function" if begins_call(after) => Some("a script that runs text as code"),
+        "dispatchEvent" => Some("a script that acts for a person"),
+        "eval" | "execScript" => RUNS_TEXT,
+        "Function" | "constructor" if begins_call(after) => RUNS_TEXT,
+        "setTimeout" | "setInterval" if begins_text(after) => RUNS_TEXT,
         "atob" | "unescape" | "fromCharCode" if begins_call(after) => Some("a script that unpacks hidden text"),
+        "Reflect" if after.starts_with('.') => UNNAMED,
+        "window" | "self" | "top" | "parent" | "document" | "globalThis" | "frames" => member(after),
         "write" | "writeln" if before.ends_with("document.") => Some("a script that writes the page"),
         "httpEquiv" => Some("a script that writes a meta refresh"),
         _ => None,
+    }
+}
+
+const UNNAMED: Option<&str> = Some("a script that reaches for what it does not name");
+
+/// Whether the first argument of a call is text.
+fn begins_text(after: &str) -> bool {
+    after.trim_start().strip_prefix('(').is_some_and(|first| first.trim_start().starts_with(['"', '\'', '`']))
+}
+
+/// `window["name"]` is harmless when the name is written out and is none that navigates; `window[x]` may be anything.
+fn member(after: &str) -> Option<&'static str> {
+    let inner = after.strip_prefix('[')?.trim_start();
+    let quote = inner.chars().next().filter(|first| matches!(first, '"' | '\'' | '`'));
+    let literal = quote.and_then(|quote| {
+        let (name, rest) = inner[1..].split_once(quote)?;
+        rest.trim_start().starts_with(']').then_some(name)
+    });
+    match literal {
+        // Frames by number.
+        None if inner.starts_with(|first: char| first.is_ascii_digit()) => None,
+        Some(name) if !matches!(name, "location" | "open" | "eval" | "navigation" | "history" | "Function") && !name.contains('\\') => None,
+        Some(_) | None => UNNAMED,
     }
 }
 
@@ -54,7 +85,7 @@ fn location(before: &str, after: &str) -> Option<&'static str> {
         // `window["location"]` is meant, `{"location": "Berlin"}` is not.
         return before.trim_end_matches(['"', '\'', '`']).trim_end().ends_with('[').then_some(()).and(SETS);
     }
-    let after = after.trim_start();
+    let (blank, after) = after.split_at(after.len() - after.trim_start().len());
     if is_assignment(after) || after.starts_with('[') || after.starts_with("?.[") {
         return SETS;
     }
@@ -63,8 +94,8 @@ fn location(before: &str, after: &str) -> Option<&'static str> {
         // `{location: 1}`, `"a location"`) is none of it.
         let is_window =
             ["window.", "document.", "self.", "top.", "parent.", "this.", "frames."].iter().any(|owner| before.ends_with(owner));
-        let stands_alone =
-            before.trim_end().ends_with(['=', '(', ',', ':', '?', '{', '[', '!']) && after.starts_with([';', ')', ',', '}', '?']);
+        let ends_there = after.is_empty() || blank.contains('\n') || after.starts_with([';', ')', ',', '}', '?']);
+        let stands_alone = before.trim_end().ends_with(['=', '(', ',', ':', '?', '{', '[', '!']) && ends_there;
         return (is_window && !after.starts_with([':', '=']) || stands_alone && !before.ends_with('.')).then_some(()).and(SETS);
     };
     let rest = rest.trim_start();
@@ -97,6 +128,18 @@ fn inserts_refresh(code: &str) -> bool {
         && ["innerHTML", "outerHTML", "insertAdjacentHTML", "createContextualFragment", "setAttribute"]
             .iter()
             .any(|word| code.contains(word))
+}
+
+/// Code of brackets and signs alone (JSFuck and its kin).
+fn has_no_words(code: &str) -> bool {
+    const LONG: usize = 400;
+    const SIGNS: &[char] = &['[', ']', '(', ')', '!', '+', '{', '}', '$', '_', '~', '"', '\\'];
+    code.len() > LONG && code.matches(SIGNS).count() * 10 > code.len() * 7
+}
+
+/// Whether a script brings others in, of which nothing is known.
+pub(super) fn loads_scripts(code: &str) -> bool {
+    code.contains("createElement") && code.contains("script") || code.contains("import(") || code.contains("importScripts")
 }
 
 /// `loc\u0061tion` and `"\x6c\x6f\x63…"`: several letters that are spelled with escapes although they need none.
@@ -164,6 +207,15 @@ mod tests {
             "m.httpEquiv='refresh'",
             "d.innerHTML='<meta http-equiv=refresh content=0>'",
             "document.getElementById('a').click()",
+            "window['loc'+'ation']='x'",
+            "var l=location\nl.href='x'",
+            "setTimeout(\"loc\"+\"ation='x'\",0)",
+            "(0,eval)('x')",
+            "open('x','_self')",
+            "Reflect.set(window,'location','x')",
+            "[].filter.constructor('x')()",
+            "document[k]",
+            "with(location)href='x'",
             "location.reload()",
             r"window['\x6c\x6f\x63\x61\x74\x69\x6f\x6e']='x'",
         ] {
@@ -184,6 +236,8 @@ mod tests {
             "var s='<meta http-equiv=\"refresh\" content=\"0;url=x\">'",
             "button.addEventListener('click', onClick)",
             "relocation = 1; geolocation.get()",
+            "window['ga']=window['ga']||function(){}; var x=new XMLHttpRequest(); x.open('GET','/a')",
+            "function open(x){} top[0]",
         ] {
             assert_eq!(may_navigate(code), None, "{code}");
         }

@@ -111,12 +111,17 @@ impl Reader<'_> {
                     has_scripts = true;
                     match found.attribute("src") {
                         Some(_) => loads_scripts = true,
-                        None => seen.look.take(&found.text),
+                        None => {
+                            seen.look.take(&found.text);
+                            loads_scripts |= script::loads_scripts(&found.text);
+                        }
                     }
                 }
                 "frame" => {
                     let code = found.attribute("src").and_then(javascript_url).filter(|_| !self.is_sandboxed);
-                    code.iter().for_each(|code| seen.look.take(code));
+                    // A frame's own document may reach for the page around it.
+                    let inner = found.attribute("srcdoc").filter(|inner| !self.is_sandboxed && inner.contains("<script"));
+                    code.iter().map(String::as_str).chain(inner).for_each(|code| seen.look.take(code));
                 }
                 _ => (),
             }
@@ -356,6 +361,12 @@ mod tests {
         assert!(seen("<body onload=\"location='x'\">").look.may_navigate.is_some());
         assert!(seen("<p>x<body onload=\"location='x'\">").look.may_navigate.is_some());
         assert!(seen("<iframe src=\"javascript:top.location%3D'x'\">").look.may_navigate.is_some());
+        assert!(seen("<iframe srcdoc=\"<script>parent.location='x'</script>\">").look.may_navigate.is_some());
+        assert!(
+            seen("<script>document.body.append(Object.assign(document.createElement('script'),{src:'/r.js'}))</script>x")
+                .look
+                .is_made_by_scripts
+        );
         assert!(seen("<a onclick=\"location='x'\">").look.may_navigate.is_none());
         assert!(seen("<script type=application/json>location='x'</script>").look.may_navigate.is_none());
         assert!(seen("<template><script>location='x'</script></template>").look.may_navigate.is_none());

@@ -156,9 +156,10 @@ fn soonest(wishes: impl Iterator<Item = Wish>) -> Option<Wish> {
     wishes.reduce(|best, next| if next.delay <= best.delay { next } else { best })
 }
 
-/// The Refresh field of an answer: one character a byte, and no base but the page's own URL.
+/// The Refresh field of an answer, several joined: one character a byte, and no base but the page's own URL.
 fn refresh_header(url: &Url, fields: &Fields) -> Option<Wish> {
-    let value: String = fields.first("refresh")?.iter().map(|&byte| char::from(byte)).collect();
+    let values: Vec<&[u8]> = fields.all("refresh").collect();
+    let value: String = values.join(&b", "[..]).into_iter().map(char::from).collect();
     let refresh = refresh::parse(&value)?;
     let written = refresh.target.unwrap_or_default().to_owned();
     let target = refresh.target.map_or_else(|| Ok(url.clone()), |target| location::parse(url, target));

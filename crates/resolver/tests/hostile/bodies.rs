@@ -123,7 +123,7 @@ async fn what_is_no_http_is_no_page() {
     for answer in [
         &b"SSH-2.0-OpenSSH_9.9\r\n\r\n"[..],
         b"\0\0\0\0\n\n",
-        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 99\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
     ] {
         let address = start_answering(answer.to_vec()).await;

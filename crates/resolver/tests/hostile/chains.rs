@@ -101,3 +101,25 @@ async fn a_connection_that_the_server_has_closed_meanwhile_is_replaced_without_a
     .await;
     assert_eq!(concluded(address, "http://a.test/0").await, "valid");
 }
+
+#[tokio::test]
+async fn a_server_that_counts_visits_without_a_word_is_followed_to_where_it_counts() {
+    for (kind, redirect) in [
+        ("http", "HTTP/1.1 302 Found\r\nLocation: /s\r\nContent-Length: 0\r\n\r\n"),
+        ("refresh", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nRefresh: 0\r\nContent-Length: 4\r\n\r\n<p>x"),
+    ] {
+        let asked = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&asked);
+        let address = start(move |mut stream| {
+            let counter = Arc::clone(&counter);
+            async move {
+                while read_request(&mut stream).await.is_some() {
+                    let is_last = counter.fetch_add(1, Ordering::SeqCst) == 3;
+                    let _ = stream.write_all(&if is_last { page("", b"<p>here") } else { redirect.as_bytes().to_vec() }).await;
+                }
+            }
+        })
+        .await;
+        assert_eq!(concluded(address, "http://a.test/s").await, "valid", "{kind}");
+    }
+}
