@@ -1,6 +1,9 @@
 //! Every SQL statement of the project, by name. The texts lie in `sql/`, one file a statement; where the two databases
 //! must differ, the two files lie side by side.
 
+#[cfg(test)]
+mod scope;
+
 use std::sync::OnceLock;
 
 /// One statement in both dialects. Placeholders are `$1`, `$2`, … in both.

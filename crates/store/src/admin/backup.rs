@@ -135,8 +135,6 @@ pub(super) fn expect_free(path: &Path) -> Result<(), AdminError> {
     files_of(path).into_iter().find(|file| file.exists()).map_or(Ok(()), |file| Err(AdminError::Exists(file)))
 }
 
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, AdminError> + Send + 'static,
-) -> Result<T, AdminError> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, AdminError> + Send + 'static) -> Result<T, AdminError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| AdminError::Unsuitable(error.to_string()))?
 }

@@ -13,7 +13,7 @@ mod status;
 
 pub use crate::migrate::{Schema, Step};
 pub use backup::{BackedUp, backup};
-pub use check::{Checked, CheckReport, check};
+pub use check::{CheckReport, Checked, check};
 pub use copy::{CopiedTable, copy};
 pub use error::AdminError;
 pub use postgres_tools::Tools;
