@@ -7,8 +7,8 @@ use std::time::Instant;
 use crate::runner::{Tally, cargo};
 use crate::{metadata, needs, runner, tidy};
 
-/// The integration tests that start whole programs: they run last and alone.
-const END_TO_END: &str = "end_to_end";
+/// The integration tests that start the binary and look at it from outside: they run last.
+const END_TO_END: &str = "shell";
 
 /// One stage of the run, over.
 struct Stage {
