@@ -17,6 +17,7 @@ mod sign;
 mod signals;
 mod up;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -64,7 +65,7 @@ fn run(command: Command) -> Ended {
 fn start_log(arguments: &Arguments) -> Result<(), Failure> {
     let directives = arguments.log.as_deref().unwrap_or(arguments.command.default_log());
     let filter = EnvFilter::try_new(directives).map_err(|error| Failure::usage(format!("--log {directives}: {error}")))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     if arguments.log_json {
         log.json().init()
     } else {

@@ -12,12 +12,12 @@ use resolver::{ResolveRequest, Resolver};
 use serde::Serialize;
 
 use crate::context_flags::ContextFlags;
-use crate::exit::{Ended, Failure};
+use crate::exit::{Ended, Exit, Failure};
 use crate::resolve::input::{Link, Source};
 use crate::resolve::sheet::{self, SheetWriter};
 use crate::resolve::summary::Summary;
 use crate::resolver_flags::{self, ResolverFlags, UNNAMED_PROXY};
-use crate::{describe, output};
+use crate::{describe, output, signals};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -87,20 +87,30 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     let progress = arguments.progress();
     let (mut summary, mut refused, began) = (Summary::default(), false, Instant::now());
     let mut results = resolve_all(&arguments, source, resolver, at_once);
-    while let Some(resolved) = results.next().await {
+    let mut stopped = std::pin::pin!(signals::stop_requested());
+    let interrupted = loop {
+        let resolved = tokio::select! {
+            stopped = &mut stopped => break stopped.map(|()| true)?,
+            resolved = results.next() => resolved,
+        };
+        let Some(resolved) = resolved else { break false };
         let (link, result) = resolved?;
         summary.add(result.conclusion);
         refused |= result.conclusion == Conclusion::TargetRefused;
         progress.suspend(|| printer.print(&link, &result))?;
         progress.set_message(summary.counts());
         progress.inc(1);
-    }
+    };
     progress.finish_and_clear();
     if !arguments.quiet && (summary.total() != 1 || !matches!(printer, Printer::Tree)) {
         output::note(&summary.line(began.elapsed()));
     }
     if refused && !arguments.quiet {
         output::note("The guard refuses private and local addresses; one of your own passes with --allow ADDR:PORT.");
+    }
+    if interrupted {
+        output::note("Stopped: the links under way and after them were not followed to their end.");
+        return Ok(summary.exit().worse(Exit::Inconclusive));
     }
     Ok(summary.exit())
 }

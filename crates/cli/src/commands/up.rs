@@ -122,6 +122,9 @@ fn introduce(stack: &Stack, addresses: &Addresses) -> Result<(), Failure> {
     output::line(&format!("\n{}\n\n{}", "Call it from Node:".bold(), examples::node(addresses, &tracking_url)))?;
     output::line(&format!("\n{}\n\n{}", "or with curl:".bold(), examples::curl(addresses, &tracking_url)))?;
     output::line(&format!("\n{}\n", format!("The lab's {} links, through all of it:", stack.lab.cases().len()).bold()))?;
+    if !stack.has_browser {
+        output::note("No Chrome, Chromium or Edge is used here: links that need one conclude as context_unavailable.");
+    }
     Ok(())
 }
 
@@ -137,7 +140,7 @@ async fn try_lab(
     let mut tried = std::pin::pin!(lab_run::all(&stack.lab, &caller, &run));
     while let Some(one) = tried.next().await {
         let one = one?;
-        let difference = one.difference(&addresses.lab_url);
+        let difference = one.difference(&addresses.lab_url, stack.has_browser);
         each(&one, difference.as_deref())?;
         total += 1;
         different.extend(difference.map(|difference| (one.case.name, difference)));

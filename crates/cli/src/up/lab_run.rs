@@ -69,10 +69,11 @@ async fn wait(caller: &Caller, mut job: Job) -> Result<End, Failure> {
 }
 
 impl Tried {
-    /// What differs from what the case says; `None` when nothing does.
-    pub(crate) fn difference(&self, lab_url: &str) -> Option<String> {
+    /// What differs from what the case says of a desktop with, or without, a browser; `None` when nothing does.
+    pub(crate) fn difference(&self, lab_url: &str, has_browser: bool) -> Option<String> {
         let case = self.case;
         match &self.end {
+            End::Concluded(result) if case.needs_browser && !has_browser => difference_without_browser(result),
             End::Concluded(result) => difference(case, result, lab_url),
             // What is no tracking URL is not admitted in the first place.
             End::Refused(code) if case.expected == Conclusion::InputInvalid && code == "invalid_payload" => None,
@@ -82,11 +83,12 @@ impl Tried {
     }
 }
 
+fn difference_without_browser(result: &JobResult) -> Option<String> {
+    let expected = Conclusion::ContextUnavailable;
+    (result.conclusion != expected).then(|| format!("expected {expected} without a browser, got {}: {}", result.conclusion, result.detail))
+}
+
 fn difference(case: &Case, result: &JobResult, lab_url: &str) -> Option<String> {
-    if result.conclusion == Conclusion::ContextUnavailable && case.needs_browser {
-        // As the lab says of a desktop without a browser.
-        return None;
-    }
     if result.conclusion != case.expected {
         return Some(format!("expected {}, got {}: {}", case.expected, result.conclusion, result.detail));
     }
@@ -111,7 +113,7 @@ mod tests {
     }
 
     fn difference_of(name: &str, end: End) -> Option<String> {
-        Tried { case: case(name), end }.difference("http://lab")
+        Tried { case: case(name), end }.difference("http://lab", true)
     }
 
     #[test]
@@ -134,7 +136,9 @@ mod tests {
 
     #[test]
     fn a_desktop_without_a_browser_says_so_where_one_is_needed() {
-        assert_eq!(difference_of("script-location", concluded(Conclusion::ContextUnavailable, "http://lab/script/location")), None);
-        assert!(difference_of("direct", concluded(Conclusion::ContextUnavailable, "http://lab/landing")).is_some());
+        let tried = |conclusion| Tried { case: case("script-location"), end: concluded(conclusion, "http://lab/landing") };
+        assert_eq!(tried(Conclusion::ContextUnavailable).difference("http://lab", false), None);
+        assert!(tried(Conclusion::Valid).difference("http://lab", false).is_some());
+        assert!(tried(Conclusion::ContextUnavailable).difference("http://lab", true).is_some());
     }
 }

@@ -43,6 +43,7 @@ pub(crate) struct Stack {
     pub(crate) lab: Lab,
     pub(crate) key: CreatedKey,
     pub(crate) data_dir: PathBuf,
+    pub(crate) has_browser: bool,
     _lock: File,
 }
 
@@ -73,14 +74,16 @@ impl Stack {
         let mut settings = plan.settings;
         // The lab is on loopback, which the guard refuses otherwise: this one address, and shown in the evidence.
         settings.exceptions.allow(lab.address());
+        let resolver = resolver_flags::resolver(settings)?;
+        let has_browser = resolver.has_browser();
         let config = desktop::Config {
             name: "link-peeler up".to_owned(),
             concurrency: plan.concurrency,
-            ..desktop::Config::new(relay.public_url(), plan.data_dir.join("desktop"), resolver_flags::resolver(settings)?)
+            ..desktop::Config::new(relay.public_url(), plan.data_dir.join("desktop"), resolver)
         };
         let desktop = start_linked(&relay, config).await?;
         let key = key(&desktop).await?;
-        Ok(Self { relay, desktop, lab, key, data_dir: plan.data_dir, _lock: lock })
+        Ok(Self { relay, desktop, lab, key, data_dir: plan.data_dir, has_browser, _lock: lock })
     }
 
     pub(crate) fn addresses(&self) -> Addresses {

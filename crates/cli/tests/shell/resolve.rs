@@ -31,12 +31,12 @@ fn a_person_sees_the_chain_hop_by_hop() {
 #[test]
 fn json_lines_come_in_the_order_of_the_input_and_the_worst_decides_the_exit_code() {
     let lab = lab();
-    let paths = ["/slow", "/app/market", "/landing", "/status/418"];
+    let paths = ["/slow", "/app/market", "/landing", "/refused/private"];
     let input: String = paths.iter().map(|path| format!("{}{path}\n", lab.url)).collect();
     let ended = run_with(&["resolve", "--json", "--allow", &lab.address], &[], input.as_bytes());
     let lines: Vec<serde_json::Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let conclusions: Vec<_> = lines.iter().map(|line| line["result"]["conclusion"].as_str().unwrap()).collect();
-    assert_eq!(conclusions, ["valid", "app_handoff", "valid", "http_client_error"]);
+    assert_eq!(conclusions, ["valid", "app_handoff", "valid", "target_refused"]);
     assert_eq!(lines[0]["trackingUrl"], format!("{}/slow", lab.url));
     assert_eq!(ended.code, 1);
     assert!(ended.err.contains("4 links in"), "{}", ended.err);
