@@ -25,6 +25,7 @@ macro_rules! on_every_database {
     )*};
 }
 
+mod admin;
 mod admission;
 mod backlog;
 mod cancel;
@@ -38,6 +39,7 @@ mod lease;
 mod lists;
 mod nonces;
 mod polls;
+mod prune;
 mod quota;
 mod release;
 mod report;

@@ -1,0 +1,129 @@
+//! What has been kept long enough is forgotten, in steps; what is promised is kept.
+
+use protocol::{Conclusion, Environment, JobId, JobState, UnixMillis};
+use store::{Admission, Pruned, Store};
+
+use crate::fixture::Fixture;
+use crate::words::{NOW, concluded, of};
+
+const DAY: i64 = 86_400;
+
+fn days(days: i64) -> UnixMillis {
+    NOW.plus_seconds(days * DAY)
+}
+
+on_every_database! {
+    async fn a_job_is_kept_for_ninety_days_and_its_row_keeps_what_it_said(fixture) {
+        let job_id = concluded_job(&fixture, "a").await;
+        assert_eq!(prune(&fixture.store, days(90)).await.jobs, 0);
+        assert_eq!(fixture.look(job_id).await.state, JobState::Concluded);
+        assert_eq!(prune(&fixture.store, days(91)).await.jobs, 1);
+        assert_eq!(fixture.store.job(fixture.account, Environment::Live, job_id).await.unwrap(), None);
+        let row = row(&fixture, "a").await;
+        assert_eq!((row.job_id, row.conclusion), (Some(job_id), Some(Conclusion::HttpGone)));
+        assert_eq!(prune(&fixture.store, days(91)).await, Pruned::default(), "there is nothing left to do");
+    }
+
+    async fn an_idempotency_key_is_remembered_for_thirty_days(fixture) {
+        let first = concluded_job(&fixture, "a").await;
+        prune(&fixture.store, days(30)).await;
+        let again = fixture.admit(fixture.submission("a").at(days(30))).await;
+        assert!(matches!(again, Admission::Replayed(job) if job.job_id == first));
+        assert_eq!(prune(&fixture.store, days(31)).await.keys, 1);
+        let second = fixture.accept(fixture.submission("a").at(days(31))).await.job_id;
+        assert_ne!(second, first);
+        assert_eq!(fixture.look(first).await.state, JobState::Concluded, "the job itself is kept longer");
+
+        // The older job goes later. The key is the younger one's by then, and stays.
+        assert_eq!(prune(&fixture.store, days(60)).await.keys, 0);
+        let once_more = fixture.admit(fixture.submission("a").at(days(60))).await;
+        assert!(matches!(once_more, Admission::Replayed(job) if job.job_id == second));
+    }
+
+    async fn a_job_that_has_not_ended_is_never_dropped(fixture) {
+        concluded_job(&fixture, "ends").await;
+        let waiting = fixture.accept(fixture.submission("waits, and is older").at(NOW.plus_seconds(-1))).await.job_id;
+        assert_eq!(prune(&fixture.store, days(91)).await.jobs, 0);
+        assert_eq!(fixture.look(waiting).await.state, JobState::Queued);
+        assert_eq!(fixture.upkeep(days(91)).await.expired, 1);
+        assert_eq!(prune(&fixture.store, days(91)).await.jobs, 2);
+    }
+
+    async fn a_long_history_goes_in_short_steps_oldest_first(fixture) {
+        let many = (0..700).map(|number| fixture.accept(fixture.submission(&format!("offer-{number}"))));
+        let mut ids: Vec<JobId> = futures_util::future::join_all(many).await.into_iter().map(|job| job.job_id).collect();
+        ids.sort();
+        while fixture.upkeep(days(1)).await.more {}
+        let first = fixture.store.prune(days(91), None).await.unwrap();
+        assert_eq!((first.keys, first.jobs), (500, 0));
+        let mut from = first.next;
+        let (mut keys, mut jobs) = (first.keys, 0);
+        while let Some(cursor) = from {
+            let step = fixture.store.prune(days(91), Some(cursor)).await.unwrap();
+            assert!(step.keys + step.jobs <= 500, "{step:?}");
+            if jobs == 0 && step.jobs > 0 {
+                assert!(fixture.store.job(fixture.account, Environment::Live, ids[0]).await.unwrap().is_none());
+                assert!(fixture.store.job(fixture.account, Environment::Live, ids[699]).await.unwrap().is_some());
+            }
+            (keys, jobs, from) = (keys + step.keys, jobs + step.jobs, step.next);
+        }
+        assert_eq!((keys, jobs), (700, 700));
+    }
+
+    async fn every_account_has_its_turn(fixture) {
+        for number in 0..40 {
+            let account = fixture.store.ensure_account(&format!("account {number}"), "unlimited", NOW).await.unwrap().id;
+            fixture.accept(fixture.submission_of(account, "a")).await;
+        }
+        while fixture.upkeep(days(1)).await.more {}
+        let pruned = prune(&fixture.store, days(91)).await;
+        assert_eq!((pruned.keys, pruned.jobs), (40, 40));
+    }
+
+    async fn two_relays_prune_nothing_twice(fixture) {
+        for number in 0..30 {
+            concluded_job(&fixture, &number.to_string()).await;
+        }
+        let other = fixture.another_relay().await;
+        let (one, two) = tokio::join!(prune(&fixture.store, days(91)), prune(&other, days(91)));
+        // Whoever comes while the other is at it does nothing: its next pass will.
+        let rest = prune(&other, days(91)).await;
+        assert_eq!(one.jobs + two.jobs + rest.jobs, 30);
+        assert_eq!(one.keys + two.keys + rest.keys, 30);
+        other.close().await;
+    }
+
+    async fn usage_goes_after_two_years(fixture) {
+        concluded_job(&fixture, "a").await;
+        let used = async || fixture.used(fixture.account, Environment::Live, NOW).await;
+        prune(&fixture.store, days(730)).await;
+        assert_eq!(used().await, 1);
+        prune(&fixture.store, days(770)).await;
+        assert_eq!(used().await, 0);
+    }
+}
+
+/// A whole pass over all accounts.
+async fn prune(store: &Store, at: UnixMillis) -> Pruned {
+    let mut all = Pruned::default();
+    loop {
+        let step = store.prune(at, all.next).await.unwrap();
+        all = Pruned { keys: all.keys + step.keys, jobs: all.jobs + step.jobs, next: step.next };
+        if all.next.is_none() {
+            return all;
+        }
+    }
+}
+
+async fn concluded_job(fixture: &Fixture, name: &str) -> JobId {
+    let job_id = fixture.job(name).await;
+    let device = fixture.device().await;
+    let leased = fixture.lease(device, NOW).await;
+    fixture.report(device, vec![of(&leased, concluded(Conclusion::HttpGone, NOW))], NOW).await;
+    job_id
+}
+
+async fn row(fixture: &Fixture, name: &str) -> protocol::Row {
+    let key = ("platform_api".to_owned(), name.to_owned());
+    fixture.store.row((fixture.account, Environment::Live), key, days(91)).await.unwrap().unwrap()
+}
