@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Link(commands::link::Arguments),
     /// Run the lab: a local site of redirect cases
     Lab(commands::lab::Arguments),
+    /// Look after the relay's database: back up, check, move
+    Db(commands::db::Arguments),
 }
 
 impl Command {
@@ -62,7 +64,8 @@ impl Command {
             | Self::Keys(_)
             | Self::Desktop(_)
             | Self::Link(_)
-            | Self::Lab(_) => "warn",
+            | Self::Lab(_)
+            | Self::Db(_) => "warn",
         }
     }
 }

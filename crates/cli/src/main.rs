@@ -55,6 +55,7 @@ fn run(command: Command) -> Ended {
             Command::Relay(arguments) => commands::relay::run(arguments).await,
             Command::Link(arguments) => commands::link::run(arguments).await,
             Command::Lab(arguments) => commands::lab::run(arguments).await,
+            Command::Db(arguments) => commands::db::run(arguments).await,
         }
     });
     // A name that is still being resolved on a blocking thread must not hold up the end.

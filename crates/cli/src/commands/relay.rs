@@ -52,6 +52,9 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// The SQLite file of a relay that is told of no other database.
+pub(crate) const DATABASE_FILE: &str = "relay.sqlite";
+
 pub(crate) async fn run(arguments: Arguments) -> Ended {
     let folder = data_dir::relay(arguments.data_dir)?;
     let retention = Retention::new(arguments.retention_days, arguments.idempotency_days)
@@ -78,7 +81,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
 pub(crate) fn config(listen: SocketAddr, database: Option<DatabaseUrl>, folder: &std::path::Path) -> Result<Config, Failure> {
     data_dir::create(folder)?;
     let secrets = InstallSecrets::load_or_create(folder).context("the relay's keys")?;
-    Ok(Config::new(listen, database.unwrap_or_else(|| DatabaseUrl::Sqlite(folder.join("relay.sqlite"))), secrets))
+    Ok(Config::new(listen, database.unwrap_or_else(|| DatabaseUrl::Sqlite(folder.join(DATABASE_FILE))), secrets))
 }
 
 /// What a relay that did not start means to a script.
