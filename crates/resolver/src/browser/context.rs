@@ -39,7 +39,13 @@ impl JobContext {
     ///
     /// # Errors
     /// [`CdpError`]; a context that was half open is closed.
-    pub(super) async fn open(browser: Arc<Browser>, port: u16, context: &Context, identity: &Identity, pictures: Pictures) -> Result<Self, CdpError> {
+    pub(super) async fn open(
+        browser: Arc<Browser>,
+        port: u16,
+        context: &Context,
+        identity: &Identity,
+        pictures: Pictures,
+    ) -> Result<Self, CdpError> {
         let client = &browser.client;
         let options = json!({"disposeOnDetach": true, "proxyServer": format!("http://127.0.0.1:{port}"), "proxyBypassList": "<-loopback>"});
         let created = client.call("", "Target.createBrowserContext", options).await?;
@@ -58,7 +64,9 @@ impl JobContext {
 
     async fn open_page(&mut self, context: &Context, identity: &Identity, pictures: Pictures) -> Result<(), CdpError> {
         let client = self.browser.client.clone();
-        client.post("", "Browser.setDownloadBehavior", json!({"behavior": "deny", "browserContextId": self.id, "eventsEnabled": true})).await?;
+        client
+            .post("", "Browser.setDownloadBehavior", json!({"behavior": "deny", "browserContextId": self.id, "eventsEnabled": true}))
+            .await?;
         // Grants nothing and denies the rest.
         client.post("", "Browser.grantPermissions", json!({"permissions": [], "browserContextId": self.id})).await?;
         client.post("", "Target.createTarget", json!({"url": "about:blank", "browserContextId": self.id})).await?;

@@ -19,9 +19,11 @@ pub(super) fn agent(identity: &Identity, device: Option<DeviceKind>) -> Command 
     });
     // Without these a browser sends no client hints, which is right for an agent that is no Chrome.
     if let Some(version) = chrome_version(&identity.user_agent) {
-        let brands = |version: &str| json!([
-            {"brand": "Chromium", "version": version}, {"brand": "Google Chrome", "version": version}, {"brand": "Not_A Brand", "version": "99"},
-        ]);
+        let brands = |version: &str| {
+            json!([
+                {"brand": "Chromium", "version": version}, {"brand": "Google Chrome", "version": version}, {"brand": "Not_A Brand", "version": "99"},
+            ])
+        };
         agent["userAgentMetadata"] = json!({
             "brands": brands(version), "fullVersionList": brands(&format!("{version}.0.0.0")), "mobile": is_mobile,
             "platform": if is_mobile { "Android" } else { "Windows" }, "platformVersion": if is_mobile { "10.0.0" } else { "15.0.0" },

@@ -97,9 +97,8 @@ impl Egress {
     pub(super) async fn reach(&self, url: &Url, as_tunnel: bool) -> Result<Way, Unreached> {
         let place = (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or_default());
         let dialled = tokio::time::timeout(self.dial_limit, self.dial(url, &place, as_tunnel)).await;
-        let dialled = dialled.unwrap_or_else(|_| {
-            Err(Unreached::TimedOut(format!("{}: no connection within {} s", place.0, self.dial_limit.as_secs())))
-        });
+        let dialled = dialled
+            .unwrap_or_else(|_| Err(Unreached::TimedOut(format!("{}: no connection within {} s", place.0, self.dial_limit.as_secs()))));
         let mut log = self.log();
         match dialled {
             Ok((way, address)) => {

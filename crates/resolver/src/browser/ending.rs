@@ -4,7 +4,7 @@ use url::Url;
 
 use super::egress::{Egress, place};
 use super::look::Look;
-use super::navigation::{ABORTED, Elsewhere, Tracker, Visit};
+use super::navigation::{Elsewhere, Tracker, Visit};
 use crate::budgets::Budgets;
 use crate::chain::{Content, End, Page};
 use crate::guard::{Guard, PortClass, Reason, Refusal};
@@ -29,7 +29,10 @@ impl Ending<'_> {
             return End::Download { media_type: self.media_type() };
         }
         if let Some(elsewhere) = &tracker.elsewhere {
-            return leave(elsewhere);
+            return match elsewhere.target.as_str() {
+                "about:blank#blocked" => End::RedirectInvalid("its refresh names no URL".to_owned()),
+                _ => leave(elsewhere),
+            };
         }
         let Some(last) = tracker.last() else {
             return End::ContextUnavailable("the browser has sent no request".to_owned());
@@ -42,7 +45,10 @@ impl Ending<'_> {
 
     fn media_type(&self) -> String {
         let response = self.tracker.visits.iter().rev().find_map(|visit| visit.response.as_ref());
-        response.map(|response| response.media_type.clone()).filter(|media_type| !media_type.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+        response
+            .map(|response| response.media_type.clone())
+            .filter(|media_type| !media_type.is_empty())
+            .unwrap_or_else(|| "unknown".to_owned())
     }
 
     fn failed(&self, last: &Visit, error: &str) -> End {
@@ -55,19 +61,12 @@ impl Ending<'_> {
         match name {
             "ERR_TOO_MANY_REDIRECTS" => self.too_many_redirects(),
             "ERR_INVALID_REDIRECT" => End::RedirectInvalid("its Location cannot be parsed".to_owned()),
-            "ERR_RESPONSE_HEADERS_MULTIPLE_LOCATION" => {
-                End::RedirectInvalid("its Location fields contradict each other".to_owned())
-            }
+            "ERR_RESPONSE_HEADERS_MULTIPLE_LOCATION" => End::RedirectInvalid("its Location fields contradict each other".to_owned()),
             "ERR_UNSAFE_PORT" => End::Refused(self.refusal(last)),
-            "ERR_UNSAFE_REDIRECT" | "ERR_UNKNOWN_URL_SCHEME" | "ERR_DISALLOWED_URL_SCHEME" => {
-                let target = last.hop.location.clone().unwrap_or_default();
-                match Url::parse(&last.hop.url).and_then(|base| location::parse(&base, &target)) {
-                    Ok(url) => leave(&Elsewhere { target: url.into(), by_redirect: true }),
-                    Err(_) => End::RefusedScheme { target },
-                }
-            }
+            "ERR_UNSAFE_REDIRECT" | "ERR_UNKNOWN_URL_SCHEME" | "ERR_DISALLOWED_URL_SCHEME" => self.leave_by(last),
             "ERR_ABORTED" if matches!(status, 204 | 205 | 304) => End::NoContent,
             "ERR_ABORTED" if status != 0 => End::Download { media_type: self.media_type() },
+            "ERR_ABORTED" if last.hop.location.is_some() => self.leave_by(last),
             "ERR_ABORTED" => End::ConnectFailed("the browser gave the request up".to_owned()),
             // An error status without a body: the browser puts a page of its own there.
             "ERR_HTTP_RESPONSE_CODE_FAILURE" => self.page(None),
@@ -87,6 +86,15 @@ impl Ending<'_> {
                 End::TlsFailed(told())
             }
             _ => End::ConnectFailed(told()),
+        }
+    }
+
+    /// By a redirect that the browser did not follow.
+    fn leave_by(&self, last: &Visit) -> End {
+        let target = last.hop.location.clone().unwrap_or_default();
+        match Url::parse(&last.hop.url).and_then(|base| location::parse(&base, &target)) {
+            Ok(url) => leave(&Elsewhere { target: url.into() }),
+            Err(_) => End::RefusedScheme { target },
         }
     }
 
@@ -130,12 +138,6 @@ impl Ending<'_> {
             markup: look.markup.clone(),
             lacks_target: location::is_redirect(response.status),
         }))
-    }
-
-    /// Whether the last navigation came to nothing and the page before it still stands: what it tried is told by the
-    /// last visit.
-    pub(super) fn is_aborted(&self) -> bool {
-        self.tracker.last().is_some_and(|last| last.error.as_deref() == Some(ABORTED))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-pub(super) use super::cdp::header;
 use super::cdp::fields;
+pub(super) use super::cdp::header;
 
 /// Names of the cookies that an answer set.
 pub(super) fn cookie_names(headers: &Value) -> Vec<String> {

@@ -3,15 +3,17 @@
 
 use serde_json::{Value, json};
 use tokio::time::Duration;
+use url::Url;
 
 use super::cdp::{CdpError, Client, Fields as _};
 use crate::chain::MAX_PAGE_TEXT;
+use crate::refresh;
 
 /// How long a page may take to answer; one that is busy for longer is not settled.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// What a look shows.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Look {
     pub(super) media_type: String,
     pub(super) title: String,
@@ -23,6 +25,10 @@ pub(super) struct Look {
     pub(super) has_scripts: bool,
     /// Whether there is nothing on the page at all.
     pub(super) is_empty: bool,
+    /// `document.readyState`.
+    pub(super) ready_state: String,
+    /// The refresh that the page's metas ask for soonest: its delay in seconds and where to.
+    pub(super) refresh: Option<(f64, String)>,
 }
 
 // Getters are taken from their prototypes: `<img name="title">` makes `document.title` an image, in every world.
@@ -48,6 +54,8 @@ const SCRIPT: &str = r"(limit => {
     title: cut(get(Document.prototype, 'title', document), 1000),
     text: cut(text, limit), markup: cut(root ? get(Element.prototype, 'outerHTML', root) : '', limit),
     sources: cut(inline + handlers, limit * 8), isCut: (inline + handlers).length > limit * 8,
+    ready: get(Document.prototype, 'readyState', document), base: get(Node.prototype, 'baseURI', document),
+    refreshes: all('meta[http-equiv=refresh i][content]').slice(0, 20).map(meta => cut(meta.getAttribute('content'), 4096)),
     scripts: scripts.length, handlers: handlers.length > 0, external: scripts.filter(script => script.hasAttribute('src')).length,
     frames: all('iframe,frame,object,embed,portal,fencedframe').length,
     elements: body ? body.childNodes.length : (root ? 1 : 0),
@@ -56,16 +64,60 @@ const SCRIPT: &str = r"(limit => {
 
 /// Words without which a script, once it has run, has no way to run again; and signs of words put together.
 const LATER: &[&str] = &[
-    "Timeout", "Interval", "Frame", "Idle", "postTask", "Worker", "Socket", "EventSource", "BroadcastChannel", "onmessage", "Observer",
-    "transition", "animation", "eval", "Function", "atob", "fromCharCode", "decodeURI", "unescape", "import", "document.write", "\\x",
-    "\\u", "[\"", "['", "[`", "createElement", "fetch", "XMLHttpRequest",
+    "Timeout",
+    "Interval",
+    "Frame",
+    "Idle",
+    "postTask",
+    "Worker",
+    "Socket",
+    "EventSource",
+    "BroadcastChannel",
+    "onmessage",
+    "Observer",
+    "transition",
+    "animation",
+    "eval",
+    "Function",
+    "atob",
+    "fromCharCode",
+    "decodeURI",
+    "unescape",
+    "import",
+    "document.write",
+    "\\x",
+    "\\u",
+    "[\"",
+    "['",
+    "[`",
+    "createElement",
+    "fetch",
+    "XMLHttpRequest",
 ];
+
+/// Where the page stands.
+#[derive(Clone, Debug)]
+pub(super) struct Standing {
+    /// `Page.Frame` of the main frame.
+    pub(super) frame: Value,
+    pub(super) look: Look,
+}
+
+/// Asks the page where it stands, and looks at it.
+///
+/// # Errors
+/// [`CdpError`]: the page is busy, has gone elsewhere meanwhile, or the browser has ended.
+pub(super) async fn stand(client: &Client, session: &str, frame: &str) -> Result<Standing, CdpError> {
+    let mut tree = client.call_within(session, "Page.getFrameTree", json!({}), ANSWER).await?;
+    let look = look(client, session, frame).await?;
+    Ok(Standing { frame: tree["frameTree"]["frame"].take(), look })
+}
 
 /// Looks.
 ///
 /// # Errors
 /// [`CdpError`]: the page is busy, has gone elsewhere meanwhile, or the browser has ended.
-pub(super) async fn look(client: &Client, session: &str, frame: &str) -> Result<Look, CdpError> {
+async fn look(client: &Client, session: &str, frame: &str) -> Result<Look, CdpError> {
     let world = json!({"frameId": frame, "worldName": "look"});
     let world = client.call_within(session, "Page.createIsolatedWorld", world, ANSWER).await?;
     let script = SCRIPT.replace("LIMIT", &MAX_PAGE_TEXT.to_string());
@@ -94,9 +146,24 @@ impl Look {
             has_scripts: count("scripts") || count("frames") || value.flag("handlers"),
             is_empty: text.is_empty() && !count("elements"),
             text,
+            ready_state: value.text("ready").to_owned(),
+            refresh: refresh(value),
             markup: within(value.text("markup").to_owned()),
         }
     }
+}
+
+fn refresh(value: &Value) -> Option<(f64, String)> {
+    let base = Url::parse(value.text("base")).ok()?;
+    let mut soonest: Option<(f64, String)> = None;
+    for content in value.get("refreshes")?.as_array()? {
+        let Some(refresh) = refresh::parse(content.as_str()?) else { continue };
+        if soonest.as_ref().is_none_or(|(delay, _)| refresh.delay <= *delay) {
+            let target = refresh.target.map_or_else(|| base.to_string(), |target| base.join(target).map_or(target.to_owned(), Url::into));
+            soonest = Some((refresh.delay, target));
+        }
+    }
+    soonest
 }
 
 /// White space collapsed, as people read.

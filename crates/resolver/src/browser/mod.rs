@@ -17,6 +17,7 @@ mod process;
 mod proxy;
 mod settle;
 mod trust;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -108,7 +109,10 @@ impl BrowserEngine {
     async fn browser(&self) -> Result<Arc<Browser>, String> {
         let executable = self.executable.clone()?;
         let mut running = self.running.lock().await;
-        if let Some(own) = running.as_mut().filter(|own| own.browser.is_alive() && own.jobs < JOBS_PER_BROWSER && !own.browser.has_grown(MAX_BROWSER_BYTES)) {
+        if let Some(own) = running
+            .as_mut()
+            .filter(|own| own.browser.is_alive() && own.jobs < JOBS_PER_BROWSER && !own.browser.has_grown(MAX_BROWSER_BYTES))
+        {
             own.jobs += 1;
             return Ok(Arc::clone(&own.browser));
         }

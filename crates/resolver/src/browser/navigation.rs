@@ -13,7 +13,7 @@ use url::Url;
 
 use super::cdp::{Event, Fields as _, Request, Response};
 use super::headers::{cookie_names, header};
-use crate::location;
+use crate::{location, refresh};
 
 /// Requests under way that are watched for quiet; a page with more is not quiet anyway.
 const MAX_IN_FLIGHT: usize = 4_096;
@@ -31,8 +31,10 @@ pub(super) struct Visit {
     sent_at: f64,
     /// Whether `…ExtraInfo` events belong to it: answers that the browser made itself (HSTS) have none.
     has_extra: bool,
-    /// Body bytes, after decompression, that came.
-    pub(super) body_bytes: u64,
+    /// Whether the page has said why; it may do so after the request was sent.
+    is_explained: bool,
+    /// Whether it left the browser; known at the end.
+    is_sent: bool,
 }
 
 /// A navigation under way.
@@ -41,6 +43,8 @@ pub(super) struct Pending {
     request: String,
     pub(super) since: Instant,
     pub(super) is_answered: bool,
+    /// Whether it goes to http(s).
+    is_web: bool,
 }
 
 /// The document that stands in the main frame.
@@ -61,12 +65,17 @@ pub(super) struct Refresh {
     pub(super) target: String,
 }
 
+/// A navigation that the page has asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    kind: HopKind,
+    pub(super) at: Instant,
+}
+
 /// A target that is not http(s).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Elsewhere {
     pub(super) target: String,
-    /// Whether a `Location` pointed there: then nothing else can follow.
-    pub(super) by_redirect: bool,
 }
 
 /// The state of one job's main frame.
@@ -78,12 +87,16 @@ pub(super) struct Tracker {
     pub(super) pending: Option<Pending>,
     pub(super) document: Option<Document>,
     /// A navigation that the page has asked for, and no request yet.
-    pub(super) asked: Option<(HopKind, Instant)>,
+    pub(super) asked: Option<Asked>,
     pub(super) refresh: Option<Refresh>,
     /// Where the page last tried to go instead of http(s).
     pub(super) elsewhere: Option<Elsewhere>,
-    /// URL that scripts gave the document without a request.
-    same_document: Option<String>,
+    /// URL that the document was given without a request, and by what.
+    same_document: Option<(String, HopKind)>,
+    /// Refreshes with a longer delay are told and not followed.
+    refresh_limit: f64,
+    /// Counts what may change the answer to "has it settled?".
+    pub(super) turns: u64,
     pub(super) download: bool,
     pub(super) crashed: bool,
     pub(super) last_traffic: Instant,
@@ -94,7 +107,7 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    pub(super) fn new(session: String, frame: String, now: Instant) -> Self {
+    pub(super) fn new(session: String, frame: String, refresh_limit: Duration, now: Instant) -> Self {
         Self {
             session,
             frame,
@@ -105,6 +118,8 @@ impl Tracker {
             refresh: None,
             elsewhere: None,
             same_document: None,
+            refresh_limit: refresh_limit.as_secs_f64(),
+            turns: 0,
             download: false,
             crashed: false,
             last_traffic: now,
@@ -127,7 +142,6 @@ impl Tracker {
                 }
             }
             "Network.responseReceived" if is_main => self.answered(params),
-            "Network.dataReceived" if is_main => self.received(params),
             "Network.loadingFinished" => self.quieter(event, now),
             "Network.loadingFailed" => {
                 self.quieter(event, now);
@@ -144,20 +158,32 @@ impl Tracker {
                 self.refresh = None;
             }
             "Page.frameNavigated" if is_main && params["frame"].text("id") == self.frame => {
-                let frame = &params["frame"];
-                if !frame.has("unreachableUrl") {
-                    self.committed(frame.text("loaderId"), frame.text("url"), now);
-                }
+                self.stands(&params["frame"], now);
             }
             "Page.lifecycleEvent" if is_main && self.is_own_frame(params) => self.lived(params, now),
-            "Page.navigatedWithinDocument" if is_main && self.is_own_frame(params) => {
-                self.same_document = Some(params.text("url").to_owned());
+            "Page.frameStoppedLoading" if is_main && self.is_own_frame(params) => {
+                // `window.stop()` ends loading without a load event.
+                if let Some(document) = self.document.as_mut().filter(|_| self.pending.is_none()) {
+                    document.loaded(now);
+                }
             }
-            "Page.downloadWillBegin" if is_main && self.is_own_frame(params) => self.download = true,
-            "Inspector.targetCrashed" if is_main => self.crashed = true,
-            "Target.detachedFromTarget" if params.text("sessionId") == self.session => self.crashed = true,
+            "Page.navigatedWithinDocument" if is_main && self.is_own_frame(params) => {
+                let kind = self.asked.take().map_or(HopKind::Javascript, |asked| asked.kind);
+                self.same_document = Some((params.text("url").to_owned(), kind));
+            }
+            "Page.downloadWillBegin" if is_main && self.is_own_frame(params) => {
+                self.download = true;
+                self.turns += 1;
+            }
+            "Inspector.targetCrashed" if is_main => self.crash(),
+            "Target.detachedFromTarget" if params.text("sessionId") == self.session => self.crash(),
             _ => (),
         }
+    }
+
+    fn crash(&mut self) {
+        self.crashed = true;
+        self.turns += 1;
     }
 
     /// Whether nothing is under way on the network.
@@ -182,18 +208,32 @@ impl Tracker {
         if !matches!(params.text("disposition"), "" | "currentTab") {
             return;
         }
-        let target = params.text("url");
-        self.asked = Some((kind(params.text("reason")), now));
+        self.turns += 1;
+        let (target, kind) = (params.text("url"), kind(params.text("reason")));
+        // The page and the browser tell their events over ways of their own: the request may be here already.
+        let is_late = |visit: &&mut Visit| !visit.is_explained && same_place(&visit.hop.url, target);
+        if let Some(visit) = self.visits.iter_mut().rev().find(is_late) {
+            visit.hop.kind = kind;
+            visit.is_explained = true;
+            return;
+        }
+        self.asked = Some(Asked { kind, at: now });
         if is_elsewhere(target) {
-            self.elsewhere = Some(Elsewhere { target: target.to_owned(), by_redirect: false });
+            self.elsewhere = Some(Elsewhere { target: target.to_owned() });
         }
     }
 
     fn scheduled(&mut self, params: &Value, now: Instant) {
         let delay = params.number("delay").clamp(0.0, f64::from(u32::MAX));
+        let target = params.text("url").to_owned();
+        self.turns += 1;
+        if is_elsewhere(&target) && delay <= self.refresh_limit {
+            // Chromium goes nowhere then, and says no more about it.
+            self.elsewhere = Some(Elsewhere { target: target.clone() });
+        }
         // Scripts announce themselves too, without a delay: `asked` knows more about those.
         if delay > 0.0 || matches!(params.text("reason"), "metaTagRefresh" | "httpHeaderRefresh") {
-            self.refresh = Some(Refresh { due: now + Duration::from_secs_f64(delay), delay, target: params.text("url").to_owned() });
+            self.refresh = Some(Refresh { due: now + Duration::from_secs_f64(delay), delay, target });
         }
     }
 
@@ -201,21 +241,26 @@ impl Tracker {
         let id = params.text("requestId");
         let request = Request::of(params);
         let is_redirect = params.has("redirectResponse");
+        self.turns += 1;
         if is_redirect {
             self.redirected(params);
+        } else if let Some(before) = self.pending.take_if(|before| before.is_answered && before.is_web) {
+            // Only a page that stands can ask for the next one: its own event is late, or lost.
+            self.committed(&before.request, now);
         }
         let asked = self.asked.take();
-        let by = match (is_redirect, asked, self.visits.is_empty()) {
-            (true, ..) => HopKind::Http,
-            (false, Some((kind, _)), _) => kind,
-            (false, None, true) => HopKind::Start,
-            // The history, most likely: a script all the same, since nobody clicks here.
-            (false, None, false) => HopKind::Javascript,
+        let (by, is_explained) = match (is_redirect, asked, self.visits.is_empty()) {
+            (true, ..) => (HopKind::Http, true),
+            (false, Some(asked), _) => (asked.kind, true),
+            (false, None, true) => (HopKind::Start, true),
+            // The history, when no explanation follows: a script all the same, since nobody clicks here.
+            (false, None, false) => (HopKind::Javascript, false),
         };
-        self.pending = Some(Pending { request: id.to_owned(), since: now, is_answered: false });
+        let is_web = request.url.starts_with("http");
+        self.pending = Some(Pending { request: id.to_owned(), since: now, is_answered: false, is_web });
         self.refresh = None;
         if is_elsewhere(&request.url) || request.url.starts_with("blob:") {
-            self.elsewhere = (!request.url.starts_with("blob:")).then_some(Elsewhere { target: request.url, by_redirect: is_redirect });
+            self.elsewhere = (!request.url.starts_with("blob:")).then_some(Elsewhere { target: request.url });
             return;
         }
         self.elsewhere = None;
@@ -229,7 +274,8 @@ impl Tracker {
             request: id.to_owned(),
             sent_at: params.number("timestamp"),
             has_extra: true,
-            body_bytes: 0,
+            is_explained,
+            is_sent: true,
         });
     }
 
@@ -253,68 +299,103 @@ impl Tracker {
         }
     }
 
-    fn received(&mut self, params: &Value) {
-        let id = params.text("requestId");
-        if let Some(visit) = self.visits.last_mut().filter(|visit| visit.request == id) {
-            visit.body_bytes += params.get("dataLength").and_then(Value::as_u64).unwrap_or_default();
-        }
-    }
-
     fn failed(&mut self, params: &Value) {
         let id = params.text("requestId");
         let error = params.text("errorText");
-        if self.pending.as_ref().is_some_and(|pending| pending.request == id) {
-            self.pending = None;
+        if let Some(pending) = self.pending.take_if(|pending| pending.request == id) {
+            self.turns += 1;
             // An aborted navigation leaves the page where it was; any other failure puts an error page there.
-            if error != ABORTED {
+            if error != ABORTED && pending.is_web {
                 self.document = None;
             }
+        } else if self.document.as_ref().is_some_and(|document| document.loader == id) && !error.contains("CONTENT_DECODING") {
+            // A body that breaks off: what came of it stands there.
+            return;
         }
         if let Some(visit) = self.visits.iter_mut().rev().find(|visit| visit.request == id) {
             visit.error = Some(error.to_owned());
         }
     }
 
-    fn committed(&mut self, loader: &str, url: &str, now: Instant) {
-        if self.document.as_ref().is_some_and(|document| document.loader == loader) || self.closed_loaders.contains(loader) {
+    /// What stands in the main frame, as an event or an answer to a question tells it (`Page.Frame`).
+    pub(super) fn stands(&mut self, frame: &Value, now: Instant) {
+        let (loader, url) = (frame.text("loaderId"), format!("{}{}", frame.text("url"), frame.text("urlFragment")));
+        // Before the first request it is the empty page that every tab begins with.
+        if frame.has("unreachableUrl") || self.visits.is_empty() || self.is_closed(loader) || !self.began(loader, &url) {
             return;
         }
-        if self.visits.is_empty() {
-            // The empty page that every tab begins with.
-            return;
-        }
-        let is_pending = self.pending.as_ref().is_some_and(|pending| pending.request == loader);
-        if is_pending {
-            self.pending = None;
-        } else if is_elsewhere(url) {
+        self.refresh = None;
+        if is_elsewhere(&url) {
             // The history led back to where the tab began, or an unusable refresh to `about:blank#blocked`.
-            self.elsewhere = Some(Elsewhere { target: url.to_owned(), by_redirect: false });
+            self.elsewhere = Some(Elsewhere { target: url });
         }
+        self.committed(loader, now);
+    }
+
+    /// Whether a loader is younger than the job's first request: the tab's own empty page is not.
+    fn began(&self, loader: &str, url: &str) -> bool {
+        self.document.is_some() || !is_elsewhere(url) || self.visits.iter().any(|visit| visit.request == loader)
+    }
+
+    fn is_closed(&self, loader: &str) -> bool {
+        self.document.as_ref().is_some_and(|document| document.loader == loader) || self.closed_loaders.contains(loader)
+    }
+
+    fn committed(&mut self, loader: &str, now: Instant) {
+        if self.is_closed(loader) {
+            return;
+        }
+        self.turns += 1;
+        self.pending.take_if(|pending| pending.request == loader);
         if let Some(old) = self.document.replace(Document { loader: loader.to_owned(), since: now, parsed_at: None, loaded_at: None }) {
-            self.closed_loaders.insert(old.loader.clone());
             // What the old page had asked for is given up without a word, now and then.
             self.in_flight.retain(|_, own| *own != old.loader);
+            self.closed_loaders.insert(old.loader);
         }
-        self.asked = None;
     }
 
     fn lived(&mut self, params: &Value, now: Instant) {
         let loader = params.text("loaderId");
         // `frameNavigated` is missed now and then when a page leaves at once.
-        if self.pending.as_ref().is_some_and(|pending| pending.request == loader && pending.is_answered)
-            && matches!(params.text("name"), "commit" | "DOMContentLoaded" | "load")
-        {
-            self.committed(loader, "", now);
+        let is_answered = |visit: &Visit| visit.request == loader && visit.response.is_some();
+        if matches!(params.text("name"), "commit" | "DOMContentLoaded" | "load") && self.visits.iter().any(is_answered) {
+            self.committed(loader, now);
         }
         let Some(document) = self.document.as_mut().filter(|document| document.loader == loader) else { return };
         match params.text("name") {
             "DOMContentLoaded" => document.parsed_at = document.parsed_at.or(Some(now)),
-            "load" => {
-                document.parsed_at = document.parsed_at.or(Some(now));
-                document.loaded_at = document.loaded_at.or(Some(now));
-            }
+            "load" => document.loaded(now),
             _ => (),
         }
+    }
+
+    /// What a look at the page says of its loading; its events are missed now and then.
+    pub(super) fn is_ready(&mut self, state: &str, now: Instant) {
+        let Some(document) = &mut self.document else { return };
+        match state {
+            "complete" => document.loaded(now),
+            "interactive" => document.parsed_at = document.parsed_at.or(Some(now)),
+            _ => (),
+        }
+    }
+
+    /// The refresh that the page's source asks for: its own event is missed now and then, and a header's too.
+    pub(super) fn has_refresh(&mut self, by_meta: Option<(f64, String)>) {
+        let Some(document) = self.document.as_ref().filter(|_| self.refresh.is_none()) else { return };
+        let Some(visit) = self.visits.iter().rev().find(|visit| visit.request == document.loader) else { return };
+        let by_header = visit.response.as_ref().and_then(|response| response.header("refresh")).and_then(|value| {
+            let refresh = refresh::parse(value)?;
+            let target =
+                refresh.target.map_or_else(|| Some(visit.hop.url.clone()), |target| Some(visit.url.as_ref()?.join(target).ok()?.into()));
+            Some((refresh.delay, target?))
+        });
+        let soonest = match (by_meta, by_header) {
+            (Some(meta), Some(header)) => Some(if header.0 < meta.0 { header } else { meta }),
+            (meta, header) => meta.or(header),
+        };
+        // A century is as good as for ever.
+        let Some((delay, target)) = soonest.filter(|(delay, _)| *delay < 3e9) else { return };
+        self.refresh = Some(Refresh { due: document.since + Duration::from_secs_f64(delay), delay, target });
     }
 
     fn traffic(&mut self, event: &Event, now: Instant) {
@@ -349,7 +430,7 @@ impl Tracker {
         // pending yet, or something older.
         let is_known = pending.as_ref().is_some_and(|pending| pending.request == id) || visits.last().is_some_and(|v| v.request == id);
         if is_known || kept.len() < MAX_EXTRA {
-            kept.entry(id.to_owned()).or_default().push(params["headers"].clone());
+            kept.entry(id.to_owned()).or_default().push(params.clone());
         }
     }
 
@@ -363,26 +444,43 @@ impl Tracker {
             }
             let turn = turns.entry(visit.request.clone()).or_default();
             let nth = |kept: &HashMap<String, Vec<Value>>| kept.get(&visit.request).and_then(|all| all.get(*turn)).cloned();
-            if let Some(headers) = nth(&self.extra_sent) {
-                visit.hop.referrer = header(&headers, "referer");
+            match nth(&self.extra_sent) {
+                Some(sent) => visit.hop.referrer = header(&sent["headers"], "referer"),
+                None => visit.is_sent = visit.response.is_some(),
             }
-            if let Some(headers) = nth(&self.extra_received) {
-                visit.hop.set_cookies = cookie_names(&headers);
+            if let Some(received) = nth(&self.extra_received) {
+                visit.hop.set_cookies = cookie_names(&received["headers"]);
+                if visit.response.is_none() {
+                    // A redirect that the browser does not follow has no other witness.
+                    visit.hop.status = received.get("statusCode").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
+                    visit.hop.location = header(&received["headers"], "location");
+                }
             }
             *turn += 1;
         }
-        let Some(url) = self.same_document.take().filter(|url| url.starts_with("http")) else { return };
+        // Wishes that were withdrawn before anything was sent: the page changed its mind.
+        let last = self.visits.len().saturating_sub(1);
+        let mut at = 0..;
+        self.visits.retain(|visit| {
+            let is_last = at.next() == Some(last);
+            visit.is_sent || is_last || visit.error.as_deref().is_some_and(|error| error != ABORTED)
+        });
+        for (visit, index) in self.visits.iter_mut().zip(0..) {
+            visit.hop.index = index;
+        }
+        let Some((url, kind)) = self.same_document.take().filter(|(url, _)| url.starts_with("http")) else { return };
         if self.visits.last().is_some_and(|last| last.hop.url != url) {
             let index = u32::try_from(self.visits.len()).unwrap_or(u32::MAX);
             self.visits.push(Visit {
                 url: None,
-                hop: Hop { index, url, method: "GET".to_owned(), kind: HopKind::Javascript, ..Hop::default() },
+                hop: Hop { index, url, method: "GET".to_owned(), kind, ..Hop::default() },
                 response: None,
                 error: None,
                 request: String::new(),
                 sent_at: 0.0,
                 has_extra: false,
-                body_bytes: 0,
+                is_explained: true,
+                is_sent: true,
             });
         }
     }
@@ -391,7 +489,7 @@ impl Tracker {
     fn cookies_sent(&self, at: usize) -> Option<String> {
         let visit = self.visits.get(at)?;
         let before = self.visits[..at].iter().filter(|other| other.request == visit.request && other.has_extra).count();
-        header(self.extra_sent.get(&visit.request)?.get(before)?, "cookie")
+        header(&self.extra_sent.get(&visit.request)?.get(before)?["headers"], "cookie")
     }
 
     /// How often the last answered request was made before with the same URL, method, cookies and kind, and where first.
@@ -415,6 +513,13 @@ const MAX_EXTRA: usize = 256;
 /// A navigation that was given up.
 pub(super) const ABORTED: &str = "net::ERR_ABORTED";
 
+impl Document {
+    fn loaded(&mut self, now: Instant) {
+        self.parsed_at = self.parsed_at.or(Some(now));
+        self.loaded_at = self.loaded_at.or(Some(now));
+    }
+}
+
 impl Visit {
     fn answer(&mut self, response: Response, at: f64, has_extra: bool) {
         let hop = &mut self.hop;
@@ -424,7 +529,8 @@ impl Visit {
         if location::is_redirect(response.status) {
             hop.location = response.header("location").map(str::to_owned);
         }
-        hop.set_cookies = response.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| super::headers::cookie_name(value)).collect();
+        hop.set_cookies =
+            response.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| super::headers::cookie_name(value)).collect();
         hop.elapsed_ms = milliseconds(at - self.sent_at);
         self.has_extra = has_extra;
         self.response = Some(response);
@@ -434,6 +540,11 @@ impl Visit {
     pub(super) fn is_internal(&self) -> bool {
         self.response.as_ref().is_some_and(|response| response.status == 307 && response.header("non-authoritative-reason").is_some())
     }
+}
+
+/// Whether two URLs ask for the same, fragments aside.
+fn same_place(one: &str, other: &str) -> bool {
+    one.split('#').next() == other.split('#').next()
 }
 
 fn milliseconds(seconds: f64) -> u64 {

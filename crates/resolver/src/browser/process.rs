@@ -62,10 +62,8 @@ impl Browser {
     #[cfg(unix)]
     pub(crate) async fn start(executable: &Path, trusted_keys: &[String]) -> Result<Self, StartError> {
         sweep_profiles();
-        let profile = tempfile::Builder::new()
-            .prefix(&format!("{PROFILE}{}-", std::process::id()))
-            .tempdir()
-            .map_err(StartError::Profile)?;
+        let profile =
+            tempfile::Builder::new().prefix(&format!("{PROFILE}{}-", std::process::id())).tempdir().map_err(StartError::Profile)?;
         let failed = |source| StartError::Spawn { executable: executable.to_owned(), source };
         // The pipes for DevTools are descriptors 3 and 4 of the browser; the shell puts them there.
         let mut child = Command::new("/bin/sh")

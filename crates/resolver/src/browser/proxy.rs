@@ -261,7 +261,8 @@ mod tests {
 
     #[test]
     fn a_request_loses_what_was_meant_for_the_proxy() {
-        let head = Head::read(b"POST http://a.test/x?y HTTP/1.1\r\nHost: a.test\r\nProxy-Connection: keep-alive\r\nContent-Length: 3\r\n\r\n");
+        let head =
+            Head::read(b"POST http://a.test/x?y HTTP/1.1\r\nHost: a.test\r\nProxy-Connection: keep-alive\r\nContent-Length: 3\r\n\r\n");
         let head = head.unwrap();
         assert_eq!(origin_form(&head.target), "/x?y");
         assert_eq!(origin_form("http://a.test"), "/");

@@ -18,9 +18,8 @@ const ASKED_PATIENCE: Duration = Duration::from_millis(500);
 /// A timer fires a little after it is due, on a busy machine a little more.
 const TIMER_SLACK: Duration = Duration::from_millis(300);
 
-/// How soon a page that could not be looked at is looked at again.
-pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(250);
-
+/// Events of a page that has just come are lost now and then: after so long a silence it is asked instead.
+pub(super) const EVENT_PATIENCE: Duration = Duration::from_millis(250);
 /// How far a page is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -43,10 +42,10 @@ pub(super) fn stage(tracker: &Tracker, budgets: &Budgets, now: Instant) -> Stage
         let due = pending.since + budgets.hop;
         return if due <= now { Stage::HopTimedOut } else { Stage::Until(due) };
     }
-    if let Some((_, at)) = tracker.asked
-        && at + ASKED_PATIENCE > now
+    if let Some(asked) = tracker.asked
+        && asked.at + ASKED_PATIENCE > now
     {
-        return Stage::Until(at + ASKED_PATIENCE);
+        return Stage::Until(asked.at + ASKED_PATIENCE);
     }
     let Some(document) = &tracker.document else {
         // Nothing asked for yet, or nothing left: an error page does not move on.
@@ -75,11 +74,25 @@ pub(super) fn stage(tracker: &Tracker, budgets: &Budgets, now: Instant) -> Stage
     }
 }
 
+/// Whether the page's own word is wanted on where it stands: an answer is here, and no event tells what became of it.
+pub(super) fn is_overdue(tracker: &Tracker, heard_at: Instant, now: Instant) -> bool {
+    let is_waited_for = match (&tracker.pending, &tracker.document) {
+        (Some(pending), _) => pending.is_answered,
+        (None, Some(document)) => document.loaded_at.is_none(),
+        (None, None) => false,
+    };
+    is_waited_for && heard_at + EVENT_PATIENCE <= now
+}
+
 /// Whether a page without anything that runs is settled already: its load event has fired and nothing is under way.
-pub(super) fn is_at_rest(tracker: &Tracker, now: Instant) -> bool {
-    let asked = tracker.asked.as_ref().is_some_and(|(_, at)| *at + ASKED_PATIENCE > now);
+pub(super) fn is_at_rest(tracker: &Tracker, budgets: &Budgets, now: Instant) -> bool {
+    let asked = tracker.asked.is_some_and(|asked| asked.at + ASKED_PATIENCE > now);
     let loaded = tracker.document.as_ref().is_some_and(|document| document.loaded_at.is_some());
-    loaded && !asked && tracker.pending.is_none() && tracker.refresh.is_none() && tracker.is_idle()
+    let refreshes = tracker
+        .refresh
+        .as_ref()
+        .is_some_and(|refresh| refresh.due + ASKED_PATIENCE > now && refresh.delay <= budgets.refresh_delay.as_secs_f64());
+    loaded && !asked && tracker.pending.is_none() && !refreshes && tracker.is_idle()
 }
 
 /// Until when scripts that set a timer may move the page: as long as people wait, from the load event on.

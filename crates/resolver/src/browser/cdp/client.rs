@@ -93,13 +93,7 @@ impl Client {
     ///
     /// # Errors
     /// [`CdpError`].
-    pub(crate) async fn call_within(
-        &self,
-        session: &str,
-        method: &'static str,
-        params: Value,
-        limit: Duration,
-    ) -> Result<Value, CdpError> {
+    pub(crate) async fn call_within(&self, session: &str, method: &'static str, params: Value, limit: Duration) -> Result<Value, CdpError> {
         let id = self.next_id();
         let (answer, answered) = oneshot::channel();
         self.routes().answers.insert(id, answer);
@@ -333,7 +327,8 @@ mod tests {
         let (client, mut browser) = pair();
         let mut events = client.events_of("ctx");
         let attached = |session: &str, parent: Option<&str>| {
-            let mut event = json!({"method": "Target.attachedToTarget", "params": {"sessionId": session, "targetInfo": {"browserContextId": "ctx"}}});
+            let mut event =
+                json!({"method": "Target.attachedToTarget", "params": {"sessionId": session, "targetInfo": {"browserContextId": "ctx"}}});
             if let Some(parent) = parent {
                 event["sessionId"] = parent.into();
                 event["params"]["targetInfo"] = json!({});
@@ -358,7 +353,9 @@ mod tests {
         let (client, mut browser) = pair();
         let mut events = client.events_of("ctx");
         let huge = "x".repeat(MAX_MESSAGE_BYTES + 1);
-        browser.say(json!({"method": "Target.attachedToTarget", "params": {"sessionId": "s", "targetInfo": {"browserContextId": "ctx"}}})).await;
+        browser
+            .say(json!({"method": "Target.attachedToTarget", "params": {"sessionId": "s", "targetInfo": {"browserContextId": "ctx"}}}))
+            .await;
         browser.say(json!({"method": "Page.huge", "sessionId": "s", "params": {"url": huge}})).await;
         browser.say(json!({"method": "Page.next", "sessionId": "s"})).await;
         assert_eq!(events.recv().await.unwrap().method, "Target.attachedToTarget");

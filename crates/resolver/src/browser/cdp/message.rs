@@ -139,11 +139,7 @@ pub(crate) fn fields(headers: &Value) -> Vec<(String, String)> {
 
 /// The first field of that name, given in lower case.
 pub(crate) fn header(headers: &Value, name: &str) -> Option<String> {
-    headers
-        .as_object()?
-        .iter()
-        .find(|(own, _)| own.eq_ignore_ascii_case(name))
-        .and_then(|(_, value)| value.as_str().map(str::to_owned))
+    headers.as_object()?.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).and_then(|(_, value)| value.as_str().map(str::to_owned))
 }
 
 #[cfg(test)]
