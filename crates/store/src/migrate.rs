@@ -152,8 +152,9 @@ impl Schema {
 }
 
 fn failed(error: &dyn std::error::Error) -> StoreError {
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    StoreError::Setup(format!("the database cannot be migrated: {error}{cause}"))
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let causes: String = causes.map(|cause| format!(": {cause}")).collect();
+    StoreError::Setup(format!("the database cannot be migrated: {error}{causes}"))
 }
 
 fn tell(report: &Report) {

@@ -25,11 +25,16 @@ impl PostgresReaders {
     pub(super) async fn read<I: Sync, T>(&self, settings: &Arc<Settings>, input: &I, function: ReadFn<I, T>) -> Result<T, StoreError> {
         let _turn = self.turns.acquire().await.map_err(|_| StoreError::Closed)?;
         let lent = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().filter(|connection| !connection.is_closed());
-        let mut connection = match lent {
-            Some(connection) => connection,
-            None => Connection::open(&self.url).await?,
+        let (mut connection, was_idle) = match lent {
+            Some(connection) => (connection, true),
+            None => (Connection::open(&self.url).await?, false),
         };
-        let outcome = function(&mut Session::Postgres(&mut connection), settings, input).await;
+        let mut outcome = function(&mut Session::Postgres(&mut connection), settings, input).await;
+        if outcome.is_err() && was_idle && connection.is_closed() {
+            // It broke while it was idle, and that was not seen until now.
+            connection = Connection::open(&self.url).await?;
+            outcome = function(&mut Session::Postgres(&mut connection), settings, input).await;
+        }
         // A read that failed may have left anything behind; a new connection is cheap beside finding out.
         if outcome.is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::try_join_all;
-use tokio::sync::mpsc;
-use tokio_postgres::error::{Severity, SqlState};
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{AsyncMessage, Client, Notification};
+use tokio_postgres::{AsyncMessage, Client, Notification, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::column::Column;
 use super::row::{Cell, Row};
@@ -18,25 +22,38 @@ use super::{Batch, NumberedRow, PostgresUrl, Value};
 use crate::error::StoreError;
 use crate::statement::Statement;
 
-/// Time that connecting may take.
+/// Time that connecting to a host may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// Time that a commit's answer may take. Later, nobody waits for it any more; its outcome is unknown.
-const COMMIT: Duration = Duration::from_secs(15);
+/// Head start of a host before the next one of the URL is tried beside it: one that hangs must not keep us from the one
+/// that has taken its place.
+const HEAD_START: Duration = Duration::from_millis(500);
+/// Time that a connection gets to end in order after it was given up.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// The oldest server: earlier ones lack what `migrations/postgres` uses, and are past their support.
 const OLDEST_SERVER: i32 = 15_00_00;
 
-/// What every connection begins with. The statements are all point operations over indexes: a plan made while a table
-/// was empty must not stay a sequential scan, and replanning by parameters would cost more than it finds.
-const SETTINGS: &str = "
-    SET statement_timeout = '30s';
-    SET lock_timeout = '10s';
-    SET idle_in_transaction_session_timeout = '30s';
-    SET client_min_messages = 'warning';
-    SET plan_cache_mode = 'force_generic_plan';
-    SET enable_seqscan = off;
-    SET enable_hashjoin = off;
-    SET enable_mergejoin = off;
-    SET jit = off";
+/// What every connection begins with, for a server that may leave nothing unanswered for longer than this. The
+/// statements are all point operations over indexes: a plan made while a table was empty must not stay a sequential scan,
+/// and replanning by parameters would cost more than it finds. Facts are read under locks that the statement before them
+/// has taken: that needs a snapshot for each statement.
+fn settings(answer_timeout: Duration) -> String {
+    let millis = answer_timeout.as_millis();
+    // A wait for a lock ends first: the server then still has time to say so.
+    let lock_millis = millis / 2;
+    format!(
+        "
+        SET statement_timeout = {millis};
+        SET lock_timeout = {lock_millis};
+        SET idle_in_transaction_session_timeout = {millis};
+        SET default_transaction_isolation = 'read committed';
+        SET client_min_messages = 'warning';
+        SET plan_cache_mode = 'force_generic_plan';
+        SET enable_seqscan = off;
+        SET enable_hashjoin = off;
+        SET enable_mergejoin = off;
+        SET jit = off"
+    )
+}
 
 /// An open connection.
 pub(crate) struct Connection {
@@ -45,6 +62,10 @@ pub(crate) struct Connection {
     /// Whether the server has warned since this was last reset. A warning at a commit means: durable here, but not
     /// where it should be (a cancelled wait for a synchronous standby reports success all the same).
     warned: Arc<AtomicBool>,
+    /// Time that the server may leave anything unanswered.
+    answer_timeout: Duration,
+    /// Dropped with the connection: tells the task that moves its bytes not to wait for answers any more.
+    _alive: oneshot::Sender<()>,
 }
 
 impl Connection {
@@ -55,16 +76,13 @@ impl Connection {
 
     /// As [`Self::open`]; notifications go to `notifications`.
     pub(crate) async fn open_listening(url: &PostgresUrl, notifications: Option<mpsc::Sender<Notification>>) -> Result<Self, StoreError> {
-        let connect = url.config().connect(url.tls()?);
-        let connected =
-            tokio::time::timeout(CONNECT, connect).await.map_err(|_| StoreError::Unavailable("connecting took too long".to_owned()))?;
-        let (client, connection) = connected.map_err(|error| unavailable(&error))?;
+        let (client, connection) = first_to_serve(url).await?;
         let warned = Arc::new(AtomicBool::new(false));
-        tokio::spawn(drive(connection, Arc::clone(&warned), notifications));
-        let connection = Self { client, prepared: HashMap::new(), warned };
-        tokio::time::timeout(CONNECT, connection.set_up())
-            .await
-            .map_err(|_| StoreError::Unavailable("the server does not answer".to_owned()))??;
+        let (alive, given_up) = oneshot::channel();
+        tokio::spawn(drive(connection, Arc::clone(&warned), notifications, given_up));
+        let answer_timeout = url.answer_timeout();
+        let connection = Self { client, prepared: HashMap::new(), warned, answer_timeout, _alive: alive };
+        tokio::time::timeout(CONNECT, connection.set_up()).await.map_err(|_| silent())??;
         Ok(connection)
     }
 
@@ -78,7 +96,7 @@ impl Connection {
         if version < OLDEST_SERVER {
             return Err(StoreError::Setup(format!("PostgreSQL 15 or newer is needed; the server is {}", version / 10_000)));
         }
-        self.client.batch_execute(SETTINGS).await.map_err(|error| unavailable(&error))?;
+        self.client.batch_execute(&settings(self.answer_timeout)).await.map_err(|error| unavailable(&error))?;
         // Whatever the server's default: an answer of ours is durable. Stronger settings stay.
         let durable =
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')";
@@ -97,7 +115,8 @@ impl Connection {
     pub(super) async fn rows(&mut self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.prepare(statement).await?;
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
-        let rows = self.client.query(&self.prepared[statement.name], &parameters).await.map_err(|error| failed(statement, &error))?;
+        let query = self.client.query(&self.prepared[statement.name], &parameters);
+        let rows = self.answered(query).await?.map_err(|error| failed(statement, &error))?;
         rows.iter().map(|row| cells(row, 0).map(Row)).collect()
     }
 
@@ -106,7 +125,7 @@ impl Connection {
             self.prepare(batch.statement).await?;
         }
         // Each future sends when it is first polled, in this order, before any of them waits.
-        try_join_all(batches.iter().map(|batch| self.run(batch))).await
+        self.answered(try_join_all(batches.iter().map(|batch| self.run(batch)))).await?
     }
 
     async fn run(&self, batch: &Batch<'_>) -> Result<Vec<NumberedRow>, StoreError> {
@@ -127,70 +146,107 @@ impl Connection {
 
     async fn prepare(&mut self, statement: &'static Statement) -> Result<(), StoreError> {
         if !self.prepared.contains_key(statement.name) {
-            let prepared = self.client.prepare(statement.postgres()).await.map_err(|error| failed(statement, &error))?;
+            let prepared = self.answered(self.client.prepare(statement.postgres())).await?.map_err(|error| failed(statement, &error))?;
             self.prepared.insert(statement.name, prepared);
         }
         Ok(())
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
-        self.client.batch_execute("BEGIN").await.map_err(|error| unavailable(&error))
+        self.answered(self.client.batch_execute("BEGIN")).await?.map_err(|error| unavailable(&error))
     }
 
     pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
         self.warned.store(false, Ordering::SeqCst);
-        match tokio::time::timeout(COMMIT, self.client.batch_execute("COMMIT")).await {
+        match self.answered(self.client.batch_execute("COMMIT")).await {
             Ok(Ok(())) if self.warned.load(Ordering::SeqCst) => Err(StoreError::OutcomeUnknown),
             Ok(Ok(())) => Ok(()),
             // An ERROR is the server's word that nothing was committed. Anything worse, or no word at all, is not.
-            Ok(Err(error)) if error.as_db_error().is_some_and(|error| error.parsed_severity() == Some(Severity::Error)) => {
-                Err(StoreError::Database(error.to_string()))
-            }
-            Ok(Err(_)) | Err(_) => Err(StoreError::OutcomeUnknown),
+            Ok(Err(error)) => match error.as_db_error() {
+                Some(reason) if reason.parsed_severity() == Some(Severity::Error) => Err(refused("commit", reason)),
+                _ => Err(StoreError::OutcomeUnknown),
+            },
+            Err(_) => Err(StoreError::OutcomeUnknown),
         }
     }
 
     pub(super) async fn rollback(&mut self) -> Result<(), StoreError> {
-        let rolled_back = tokio::time::timeout(CONNECT, self.client.batch_execute("ROLLBACK")).await;
-        rolled_back.map_err(|_| StoreError::Unavailable("the server does not answer".to_owned()))?.map_err(|error| unavailable(&error))
+        self.answered(self.client.batch_execute("ROLLBACK")).await?.map_err(|error| unavailable(&error))
+    }
+
+    /// Waits for the server's answer for as long as it may take.
+    async fn answered<T>(&self, answer: impl Future<Output = T>) -> Result<T, StoreError> {
+        tokio::time::timeout(self.answer_timeout, answer).await.map_err(|_| silent())
     }
 
     /// Sends a notification to everyone who listens on the channel.
     pub(crate) async fn notify(&self, channel: &str, payload: &str) -> Result<(), StoreError> {
-        let sent = self.client.query_typed("SELECT pg_notify($1, $2)", &[(&channel, Type::TEXT), (&payload, Type::TEXT)]).await;
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&channel, Type::TEXT), (&payload, Type::TEXT)];
+        let sent = self.answered(self.client.query_typed("SELECT pg_notify($1, $2)", &parameters)).await?;
         sent.map(|_| ()).map_err(|error| unavailable(&error))
     }
 
     /// Listens on a channel.
     pub(crate) async fn listen(&self, channel: &str) -> Result<(), StoreError> {
-        self.client.batch_execute(&format!("LISTEN {channel}")).await.map_err(|error| unavailable(&error))
+        self.answered(self.client.batch_execute(&format!("LISTEN {channel}"))).await?.map_err(|error| unavailable(&error))
+    }
+}
+
+type Driven = tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+
+/// Connects to the hosts of the URL in their order, each with a head start before the next; the first that serves is the
+/// one.
+async fn first_to_serve(url: &PostgresUrl) -> Result<(Client, Driven), StoreError> {
+    let tls = url.tls()?;
+    let (mut hosts, mut attempts, mut reasons) = (url.hosts().iter(), FuturesUnordered::new(), Vec::new());
+    loop {
+        match hosts.next() {
+            Some(host) => attempts.push(tokio::time::timeout(CONNECT, host.connect(tls.clone()))),
+            None if attempts.is_empty() => return Err(StoreError::Unavailable(reasons.join("; "))),
+            None => {}
+        }
+        let head_start = tokio::time::sleep(HEAD_START);
+        tokio::select! {
+            Some(ended) = attempts.next() => match ended {
+                Ok(Ok(connected)) => return Ok(connected),
+                Ok(Err(error)) => reasons.push(reason(&error)),
+                Err(_) => reasons.push("connecting took too long".to_owned()),
+            },
+            () = head_start, if hosts.len() > 0 => {}
+        }
     }
 }
 
 /// Moves bytes for as long as the connection lives, and notes what the server says unasked.
-async fn drive<S, T>(
-    mut connection: tokio_postgres::Connection<S, T>,
+async fn drive(
+    mut connection: Driven,
     warned: Arc<AtomicBool>,
     notifications: Option<mpsc::Sender<Notification>>,
-) where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
-        match message {
-            // Comes before the answer to the statement that it belongs to, and is noted before that answer is.
-            AsyncMessage::Notice(notice) => {
-                tracing::warn!(notice = notice.message(), "the database warns");
-                warned.store(true, Ordering::SeqCst);
-            }
-            AsyncMessage::Notification(notification) => {
-                if let Some(notifications) = &notifications {
-                    // A full queue loses a hint; polling makes up for it.
-                    let _ = notifications.try_send(notification);
+    given_up: oneshot::Receiver<()>,
+) {
+    let moving = async move {
+        while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                // Comes before the answer to the statement that it belongs to, and is noted before that answer is.
+                AsyncMessage::Notice(notice) => {
+                    tracing::warn!(notice = notice.message(), "the database warns");
+                    warned.store(true, Ordering::SeqCst);
                 }
+                AsyncMessage::Notification(notification) => {
+                    if let Some(notifications) = &notifications {
+                        // A full queue loses a hint; polling makes up for it.
+                        let _ = notifications.try_send(notification);
+                    }
+                }
+                _ => {}
             }
-            _ => {}
         }
+    };
+    let mut moving = std::pin::pin!(moving);
+    tokio::select! {
+        () = moving.as_mut() => {}
+        // The driver would go on for the answers that a server which hangs still owes, for ever.
+        _ = given_up => { let _ = tokio::time::timeout(FAREWELL, moving).await; }
     }
 }
 
@@ -209,16 +265,41 @@ fn cells(row: &tokio_postgres::Row, first: usize) -> Result<Vec<Cell>, StoreErro
 }
 
 fn failed(statement: &Statement, error: &tokio_postgres::Error) -> StoreError {
-    match error.as_db_error() {
-        Some(reason) if matches!(*reason.code(), SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE) => {
-            StoreError::Conflict(format!("{}: {}", statement.name, reason.message()))
-        }
-        Some(reason) => StoreError::in_statement(statement.name, format!("{} ({})", reason.message(), reason.code().code())),
-        None => StoreError::Unavailable(error.to_string()),
+    error.as_db_error().map_or_else(|| unavailable(error), |reason| refused(statement.name, reason))
+}
+
+/// What the server's word means: that the statement is wrong, or that this is not the time for it.
+fn refused(name: &str, reason: &DbError) -> StoreError {
+    let said = format!("{name}: {} ({})", reason.message(), reason.code().code());
+    // It ends the connection: shut down, terminated by somebody, crashed beside us.
+    if reason.parsed_severity() != Some(Severity::Error) {
+        return StoreError::Unavailable(said);
+    }
+    match *reason.code() {
+        SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE => StoreError::Conflict(said),
+        // Waits that took too long, a server that has become a standby, and (class 53) one that is out of room.
+        SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE | SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::Unavailable(said),
+        _ if reason.code().code().starts_with("53") => StoreError::Unavailable(said),
+        _ => StoreError::Database(said),
     }
 }
 
 fn unavailable(error: &tokio_postgres::Error) -> StoreError {
-    let reason = error.as_db_error().map_or_else(|| error.to_string(), |reason| reason.message().to_owned());
-    StoreError::Unavailable(reason)
+    StoreError::Unavailable(reason(error))
+}
+
+fn silent() -> StoreError {
+    StoreError::Unavailable("the server does not answer".to_owned())
+}
+
+/// The driver's errors name what failed; why it did is in their causes.
+fn reason(error: &tokio_postgres::Error) -> String {
+    if let Some(said) = error.as_db_error() {
+        return said.message().to_owned();
+    }
+    let text = error.to_string();
+    match std::error::Error::source(error).map(ToString::to_string) {
+        Some(cause) if !text.contains(&cause) => format!("{text}: {cause}"),
+        _ => text,
+    }
 }

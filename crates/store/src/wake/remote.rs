@@ -24,7 +24,7 @@ const MAX_WAITING: usize = 20_000;
 /// Notifications that wait to be read.
 const INBOX: usize = 1_024;
 /// Pause before connecting again.
-const RECONNECT: Duration = Duration::from_millis(500);
+const RECONNECT: Duration = Duration::from_millis(200);
 
 /// What waits to be told to the other relays.
 #[derive(Debug, Default)]
@@ -66,15 +66,22 @@ pub(crate) fn start(url: &PostgresUrl, wake: &Arc<Wake>, outbox: Arc<Outbox>) ->
 
 async fn tell(url: PostgresUrl, own_id: String, outbox: Arc<Outbox>) {
     loop {
-        let Ok(connection) = Connection::open(&url).await else {
-            tokio::time::sleep(RECONNECT).await;
-            continue;
-        };
-        while !connection.is_closed() {
-            for payload in payloads(&own_id, &outbox.take().await) {
-                if let Err(error) = connection.notify(CHANNEL, &payload).await {
-                    tracing::debug!(%error, "a wake-up was not sent");
-                }
+        if let Ok(connection) = Connection::open(&url).await {
+            tell_over(&connection, &own_id, &outbox).await;
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+/// Tells until the connection fails. What it failed with is told over the next one: that a key was revoked must not be
+/// forgotten.
+async fn tell_over(connection: &Connection, own_id: &str, outbox: &Outbox) {
+    loop {
+        let effects = outbox.take().await;
+        for payload in payloads(own_id, &effects) {
+            if let Err(error) = connection.notify(CHANNEL, &payload).await {
+                tracing::debug!(%error, "a wake-up was not sent");
+                return outbox.add(effects);
             }
         }
     }
