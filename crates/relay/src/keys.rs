@@ -66,11 +66,22 @@ impl Keys {
 
     async fn reload_if_changed(&self) -> Result<(), StoreError> {
         let _one_at_a_time = self.reloading.lock().await;
-        // Read before the keys are: a change in between is then noticed by the next request.
-        let version = self.store.keys_version();
-        if self.version.load(Ordering::Acquire) == version {
+        if self.version.load(Ordering::Acquire) == self.store.keys_version() {
             return Ok(());
         }
+        self.reload().await
+    }
+
+    /// Reads the keys again although nobody said that they have changed: what says so is a hint, and hints get lost. Keys
+    /// can be used meanwhile.
+    pub(crate) async fn reread(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.reloading.lock().await;
+        self.reload().await
+    }
+
+    async fn reload(&self) -> Result<(), StoreError> {
+        // Read before the keys are: a change in between is then noticed by the next request.
+        let version = self.store.keys_version();
         let known = self.snapshot();
         let records = self.store.all_keys().await?;
         let keys = records.into_iter().filter(|record| record.revoked_at.is_none()).map(|record| self.cached(record, &known));

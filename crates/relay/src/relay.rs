@@ -83,6 +83,7 @@ impl Relay {
             tasks.spawn(server::run(listener, router::metrics_router(Arc::clone(&state)), draining, tasks.clone(), open_connections));
         }
         tasks.spawn(maintenance::run(Arc::clone(&state)));
+        tasks.spawn(maintenance::reread_keys(Arc::clone(&state)));
         tasks.spawn(maintenance::prune(Arc::clone(&state)));
         tasks.close();
         tracing::info!(%address, public_url = state.public_url, "relay started");
