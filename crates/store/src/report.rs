@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::error::StoreError;
 use crate::job::CONCLUDED;
 use crate::operation::Transaction;
-use crate::session::{Row, Value};
+use crate::session::{Batch, Row, Value};
 use crate::statement;
 
 /// A result that has been checked, with its JSON ready for storage.
@@ -142,7 +142,12 @@ pub(crate) async fn conclude(transaction: &mut Transaction<'_>, ending: &[Conclu
             ]
         })
         .collect();
-    let concluded = transaction.session.rows_of_each(&statement::CONCLUDE_JOB, &batch).await?;
+    let ids = ending.iter().map(|end| [(&end.account).into(), (&end.job_id).into()]).collect::<Vec<[Value<'_>; 2]>>();
+    let batches = [Batch::new(&statement::JOB_TO_CONCLUDE, ids), Batch::new(&statement::CONCLUDE_JOB, batch)];
+    let [mut concluded, ended] = transaction.session.all(&batches).await?.try_into().unwrap_or_default();
+    // A job that had ended before, by a cancellation say, keeps its end.
+    let ended: BTreeSet<usize> = ended.into_iter().map(|(number, _)| number).collect();
+    concluded.retain(|(number, _)| ended.contains(number));
     let evidence: Vec<[Value<'_>; 3]> = (concluded.iter())
         .map(|(number, _)| {
             let end = &ending[*number];
@@ -170,7 +175,7 @@ struct RowChange<'r> {
 }
 
 impl<'r> RowChange<'r> {
-    /// `row` is that of `report/conclude_job`.
+    /// `row` is that of `report/job_to_conclude`.
     fn of(end: &'r Conclusive<'r>, row: &Row) -> Result<Self, StoreError> {
         let context = read_context(row.get(5)?)?;
         let (tracking_url, expected_domain): (String, Option<String>) = (row.get(3)?, row.get(4)?);

@@ -85,6 +85,7 @@ statements! {
     shared RELEASE_DEVICE = "lease/release_device";
 
     twin END_LEASE = "report/end_lease";
+    twin JOB_TO_CONCLUDE = "report/job_to_conclude";
     twin CONCLUDE_JOB = "report/conclude_job";
     twin INSERT_RESULT = "report/insert_result";
     twin CONCLUDE_ROW = "report/conclude_row";
@@ -169,7 +170,7 @@ macro_rules! nonce_statements {
         pub(crate) static NONCES: [NonceStatements; 8] = [$(NonceStatements {
             spend: Statement::new(
                 concat!("nonces/spend_", $slot),
-                concat!("INSERT INTO nonces_", $slot, " (account, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1"),
+                concat!("INSERT INTO nonces_", $slot, " (account, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING"),
                 // The same nonce twice in one batch: the first of the two is the fresh one.
                 concat!(
                     "WITH k AS (SELECT * FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (account, hash, n)), ",

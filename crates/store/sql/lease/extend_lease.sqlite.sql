@@ -2,4 +2,3 @@
 UPDATE leased
 SET lease_ends_at = min($5, expires_at), taken_up = 1
 WHERE account = $1 AND job_id = $2 AND fence = $3 AND device = $4
-RETURNING job_id

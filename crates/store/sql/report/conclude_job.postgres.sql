@@ -3,4 +3,4 @@ SET ended_state = k.ended_state, ended_at = k.ended_at, conclusion = k.conclusio
 FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::bytea[])
      WITH ORDINALITY AS k (account, id, ended_state, ended_at, conclusion, fence, device, n)
 WHERE j.account = k.account AND j.id = k.id AND j.ended_state IS NULL
-RETURNING k.n - 1, j.environment, j.source, j.row_id, j.tracking_url, j.expected_domain, j.context
+RETURNING k.n - 1

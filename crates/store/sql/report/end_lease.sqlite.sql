@@ -2,4 +2,3 @@
 -- has taken the job.
 DELETE FROM leased
 WHERE account = $1 AND job_id = $2 AND fence = $3 AND device = $4
-RETURNING job_id

@@ -62,6 +62,8 @@ pub(super) fn rows(connection: &Connection, statement: &Statement, parameters: &
     Ok(rows)
 }
 
+/// A statement without columns answers with an empty row where it changed something. `RETURNING` would say the same, but
+/// SQLite builds a table in memory for it each time it runs.
 pub(super) fn rows_of_batch(connection: &Connection, batch: &Batch<'_>) -> Result<Vec<NumberedRow>, StoreError> {
     let mut rows = Vec::new();
     if batch.is_empty() {
@@ -71,6 +73,9 @@ pub(super) fn rows_of_batch(connection: &Connection, batch: &Batch<'_>) -> Resul
     for (number, parameters) in batch.rows().enumerate() {
         run(&mut prepared, parameters, |row| rows.push((number, row)))
             .map_err(|error| StoreError::in_statement(batch.statement.name, error))?;
+        if prepared.column_count() == 0 && connection.changes() > 0 {
+            rows.push((number, Row(Vec::new())));
+        }
     }
     Ok(rows)
 }
