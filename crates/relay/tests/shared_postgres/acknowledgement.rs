@@ -7,7 +7,8 @@ use protocol::device::Outcome;
 use testkit::postgres::{Server, signal, sql};
 
 use crate::desktop::outcomes;
-use crate::rig::{Rig, until};
+use crate::patience::until;
+use crate::rig::Rig;
 
 /// A primary whose synchronous standby can be made to hear nothing.
 struct Stage {

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::caller::{Answer, Caller, client};
 use crate::desktop::Device;
-use crate::rig::{Rig, until};
+use crate::patience::until;
+use crate::rig::Rig;
 
 /// Within this time a change made at one relay counts at the other.
 const SOON: Duration = Duration::from_secs(1);

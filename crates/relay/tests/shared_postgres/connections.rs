@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use testkit::postgres::{Server, sql};
 
-use crate::rig::{Rig, until};
+use crate::patience::until;
+use crate::rig::Rig;
 use crate::traffic::Traffic;
 
 /// What is connected as a relay.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use testkit::postgres::{Server, signal, sql};
 
+use crate::patience::until;
 use crate::proxy::Proxy;
-use crate::rig::{Rig, until};
+use crate::rig::Rig;
 use crate::traffic::Traffic;
 
 /// How many failovers a run goes through; this variable names another number.

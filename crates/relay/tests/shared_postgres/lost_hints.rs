@@ -7,7 +7,8 @@ use protocol::device::Outcome;
 use serde_json::json;
 use testkit::postgres::sql;
 
-use crate::rig::{Rig, until};
+use crate::patience::until;
+use crate::rig::Rig;
 
 /// Within this time even a lost hint has been made up for.
 const MADE_UP: Duration = Duration::from_secs(6);

@@ -9,6 +9,7 @@ mod connections;
 mod desktop;
 mod failover;
 mod lost_hints;
+mod patience;
 mod proxy;
 mod races;
 mod rig;

@@ -26,7 +26,7 @@ async fn a_quota_of_ten_admits_ten_of_sixty_four_over_both_relays() {
     for _ in 0..3 {
         let caller = rig.caller_of_plan("ten_a_month").await;
         let urls = rig.urls();
-        crate::rig::until("both relays know the key", async || caller.verify(&urls[1]).await == 200).await;
+        crate::patience::until("both relays know the key", async || caller.verify(&urls[1]).await == 200).await;
         let answers = join_all((0..PARALLEL).map(|number| {
             let (caller, url) = (caller.clone(), urls[number % 2].clone());
             async move { caller.fetch(&url, &format!("job-{number}")).await.unwrap() }

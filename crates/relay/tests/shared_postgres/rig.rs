@@ -1,7 +1,6 @@
 //! Relays in this process that share one database, with one account, one key and as many devices as a test wants.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant};
 
 use domain::Plans;
 use protocol::device_signature::DeviceKey;
@@ -14,9 +13,6 @@ use crate::desktop::Device;
 
 /// A plan for the quota's races, beside those that every relay knows.
 const PLANS: &str = "[ten_a_month]\napi_links = true\nmonthly_fetches = 10\n";
-
-/// How long a condition may take to hold: generous, since a busy machine is no fault.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Relays of one installation.
 pub(crate) struct Rig {
@@ -114,14 +110,4 @@ async fn new_caller(relay: &Relay, account: AccountId) -> Caller {
     let new = NewKeyRecord { account, key_id: key_id.clone(), label: "test".to_owned(), secret: secret.clone(), now: SystemClock.now() };
     assert!(relay.store().insert_key(new).await.unwrap());
     Caller::new(key_id, secret)
-}
-
-/// Waits until the condition holds. Returns how long that took.
-pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) -> Duration {
-    let started = Instant::now();
-    while !holds().await {
-        assert!(started.elapsed() < PATIENCE, "still not: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    started.elapsed()
 }

@@ -65,7 +65,7 @@ impl Traffic {
     /// Waits until so many more jobs have been acknowledged.
     pub(crate) async fn flow(&self, jobs: usize) -> Duration {
         let enough = self.accepted() + jobs;
-        crate::rig::until("the traffic flows", async || self.accepted() >= enough).await
+        crate::patience::until("the traffic flows", async || self.accepted() >= enough).await
     }
 
     /// Lets everyone finish what they are at, and collects their books.
@@ -174,7 +174,8 @@ impl Work {
 }
 
 impl Book {
-    fn add(&mut self, other: Self) {
+    /// Adds what somebody else was told.
+    pub(crate) fn add(&mut self, other: Self) {
         self.accepted.extend(other.accepted);
         self.concluded.extend(other.concluded);
         for (job, times) in other.applied {
