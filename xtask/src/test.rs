@@ -7,8 +7,8 @@ use std::time::Instant;
 use crate::runner::{Tally, cargo};
 use crate::{metadata, needs, runner, tidy};
 
-/// The integration tests that start the binary and look at it from outside: they run last.
-const END_TO_END: &str = "shell";
+/// The room whose integration tests start the binary and look at it from outside: they run last.
+const END_TO_END_ROOM: &str = "cli";
 
 /// One stage of the run, over.
 struct Stage {
@@ -35,7 +35,7 @@ pub(crate) fn run() -> anyhow::Result<bool> {
     stages.push(stage("tests", || runner::run(tests.quick(with_nextest)))?);
     // Always the whole workspace: a selection of packages would unify features differently and compile them again.
     stages.push(stage("doc tests", || runner::run(cargo_with(&["test", "--workspace", "--doc", "--quiet", "--no-fail-fast"])))?);
-    if tests.has_end_to_end {
+    if !tests.end_to_end.is_empty() {
         stages.push(stage("end to end", || runner::run(tests.end_to_end(with_nextest)))?);
     }
     Ok(summarise(&stages))
@@ -86,40 +86,53 @@ fn cargo_has(subcommand: &str) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
-/// The integration tests of the workspace, by name.
+/// The integration tests of the workspace, by name. A name alone tells which they are: no two rooms may share one.
 struct TestTargets {
     quick: Vec<String>,
-    has_end_to_end: bool,
+    end_to_end: Vec<String>,
 }
 
 impl TestTargets {
     fn of(packages: &[metadata::Package]) -> Self {
-        let tests = packages.iter().flat_map(|package| &package.targets).filter(|target| target.kind == "test");
-        let mut quick: Vec<_> = tests.map(|target| target.name.clone()).collect();
-        quick.sort();
-        quick.dedup();
-        let all = quick.len();
-        quick.retain(|name| name != END_TO_END);
-        Self { has_end_to_end: quick.len() < all, quick }
+        let tests_of = |package: &metadata::Package| {
+            let tests = package.targets.iter().filter(|target| target.kind == "test");
+            tests.map(|target| target.name.clone()).collect::<Vec<_>>()
+        };
+        let (end_to_end, quick): (Vec<_>, Vec<_>) = packages.iter().partition(|package| package.room == END_TO_END_ROOM);
+        Self { quick: quick.into_iter().flat_map(tests_of).collect(), end_to_end: end_to_end.into_iter().flat_map(tests_of).collect() }
     }
 
     fn quick(&self, with_nextest: bool) -> Command {
         if with_nextest {
-            return cargo_with(&["nextest", "run", "--workspace", "--no-fail-fast", "-E", &format!("not binary({END_TO_END})")]);
+            return nextest(&format!("not ({})", self.end_to_end_filter()));
         }
         let mut command = cargo_with(&["test", "--workspace", "--no-fail-fast", "--quiet", "--lib", "--bins"]);
-        for name in &self.quick {
-            command.args(["--test", name]);
-        }
+        command.args(named(&self.quick));
         command
     }
 
     fn end_to_end(&self, with_nextest: bool) -> Command {
         if with_nextest {
-            return cargo_with(&["nextest", "run", "--workspace", "--no-fail-fast", "-E", &format!("binary({END_TO_END})")]);
+            return nextest(&self.end_to_end_filter());
         }
-        cargo_with(&["test", "--workspace", "--no-fail-fast", "--quiet", "--test", END_TO_END])
+        let mut command = cargo_with(&["test", "--workspace", "--no-fail-fast", "--quiet"]);
+        command.args(named(&self.end_to_end));
+        command
     }
+
+    fn end_to_end_filter(&self) -> String {
+        let binaries: Vec<_> = self.end_to_end.iter().map(|name| format!("binary(={name})")).collect();
+        if binaries.is_empty() { "none()".to_owned() } else { binaries.join(" or ") }
+    }
+}
+
+/// All tests of the workspace are built, whatever the filter: what the next stage runs is then there already.
+fn nextest(filter: &str) -> Command {
+    cargo_with(&["nextest", "run", "--workspace", "--no-fail-fast", "--filterset", filter])
+}
+
+fn named(tests: &[String]) -> impl Iterator<Item = &str> {
+    tests.iter().flat_map(|name| ["--test", name.as_str()])
 }
 
 #[cfg(test)]
@@ -135,6 +148,19 @@ mod tests {
         let tally = Tally { passed: 40, failed: 2 };
         assert_eq!(ended(false, tally).line(), "tests       FAILED      1.2 s   40 passed, 2 failed");
         assert_eq!(ended(true, Tally::default()).line(), "tests       ok          1.2 s");
+    }
+
+    #[test]
+    fn the_tests_of_the_binary_are_apart_from_the_others() {
+        let target = |name: &str, kind: &str| metadata::Target { name: name.to_owned(), kind: kind.to_owned(), path: String::new() };
+        let package =
+            |room: &str, targets| metadata::Package { room: room.to_owned(), folder: String::new(), dependencies: vec![], targets };
+        let tests = TestTargets::of(&[
+            package("store", vec![target("store", "lib"), target("conformance", "test")]),
+            package("cli", vec![target("link-peeler", "bin"), target("shell", "test"), target("killed_relays", "test")]),
+        ]);
+        assert_eq!((tests.quick.join(" "), tests.end_to_end.join(" ")), ("conformance".to_owned(), "shell killed_relays".to_owned()));
+        assert_eq!(tests.end_to_end_filter(), "binary(=shell) or binary(=killed_relays)");
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn check_file(file: &SourceFile) -> Vec<Finding> {
 }
 
 /// Whether `word` stands in `line` on its own, not as the end of a longer name.
-fn names(line: &str, word: &str) -> bool {
+pub(super) fn names(line: &str, word: &str) -> bool {
     let begins_a_name = |at: usize| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
     line.match_indices(word).any(|(at, _)| begins_a_name(at))
 }

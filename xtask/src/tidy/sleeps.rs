@@ -1,7 +1,7 @@
 //! Tests that wait for a length of time instead of for a condition: too short on a busy machine, too long on any other.
 
 use super::Finding;
-use super::doors::is_test_file;
+use super::doors::{is_test_file, names};
 use crate::repository::Repository;
 
 /// The comment that lets one through, with its reason after it: a peer that is slow on purpose, say.
@@ -27,7 +27,8 @@ pub(super) fn check(repository: &Repository) -> Vec<Finding> {
 
 fn is_sleep(line: &str) -> bool {
     let code = line.trim_start();
-    !code.starts_with("//") && (code.contains("sleep(") || code.contains("sleep_until(")) && !code.contains("fn ")
+    let calls = ["sleep(", "sleep_until("].iter().any(|call| names(code, call));
+    calls && !code.starts_with("//") && !code.contains("fn ")
 }
 
 fn is_excused(lines: &[&str], at: usize) -> bool {
@@ -70,6 +71,11 @@ mod tests {
     fn a_pause_between_two_looks_is_no_blind_wait() {
         assert_eq!(complaints("fn a() {\n    while !ready() {\n        sleep(MS).await;\n    }\n}"), 0);
         assert_eq!(complaints("fn a() {\n    // sleeps: the peer is slow, that is the case\n    sleep(MS).await;\n}"), 0);
+    }
+
+    #[test]
+    fn a_database_that_sleeps_is_no_test_that_does() {
+        assert_eq!(complaints("fn a() {\n    sql(\"SELECT pg_sleep(8)\");\n}"), 0);
     }
 
     #[test]
