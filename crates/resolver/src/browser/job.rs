@@ -92,8 +92,9 @@ impl Job<'_> {
 
     fn delayed_refresh(&self, tracker: &Tracker, end: &End) -> Option<DelayedRefresh> {
         let refresh = tracker.refresh.as_ref().filter(|_| matches!(end, End::Page(_)))?;
-        // Whole seconds, as pages write them; a delay that was waited for is no longer one.
-        (refresh.delay > self.budgets.refresh_delay.as_secs_f64())
+        let is_reload = tracker.last().is_some_and(|last| last.hop.url.split('#').next() == refresh.target.split('#').next());
+        // A page that reloads itself goes nowhere. Whole seconds, as pages write them; a delay that was waited for is no longer one.
+        (!is_reload && refresh.delay > self.budgets.refresh_delay.as_secs_f64())
             .then(|| DelayedRefresh { seconds: Duration::from_secs_f64(refresh.delay).as_secs(), target: refresh.target.clone() })
     }
 

@@ -91,6 +91,8 @@ pub(super) struct Tracker {
     pub(super) refresh: Option<Refresh>,
     /// Where the page last tried to go instead of http(s).
     pub(super) elsewhere: Option<Elsewhere>,
+    /// The refresh that was announced last, run or not, and what announced it.
+    announced: Option<(String, HopKind)>,
     /// URL that the document was given without a request, and by what.
     same_document: Option<(String, HopKind)>,
     /// Refreshes with a longer delay are told and not followed.
@@ -117,6 +119,7 @@ impl Tracker {
             asked: None,
             refresh: None,
             elsewhere: None,
+            announced: None,
             same_document: None,
             refresh_limit: refresh_limit.as_secs_f64(),
             turns: 0,
@@ -168,8 +171,10 @@ impl Tracker {
                 }
             }
             "Page.navigatedWithinDocument" if is_main && self.is_own_frame(params) => {
-                let kind = self.asked.take().map_or(HopKind::Javascript, |asked| asked.kind);
-                self.same_document = Some((params.text("url").to_owned(), kind));
+                let url = params.text("url");
+                let announced = self.announced.as_ref().filter(|(target, _)| target == url).map(|(_, kind)| *kind);
+                let kind = self.asked.take().map(|asked| asked.kind).or(announced).unwrap_or(HopKind::Javascript);
+                self.same_document = Some((url.to_owned(), kind));
             }
             "Page.downloadWillBegin" if is_main && self.is_own_frame(params) => {
                 self.download = true;
@@ -232,7 +237,9 @@ impl Tracker {
             self.elsewhere = Some(Elsewhere { target: target.clone() });
         }
         // Scripts announce themselves too, without a delay: `asked` knows more about those.
-        if delay > 0.0 || matches!(params.text("reason"), "metaTagRefresh" | "httpHeaderRefresh") {
+        let reason = params.text("reason");
+        if delay > 0.0 || matches!(reason, "metaTagRefresh" | "httpHeaderRefresh") {
+            self.announced = Some((target.clone(), kind(reason)));
             self.refresh = Some(Refresh { due: now + Duration::from_secs_f64(delay), delay, target });
         }
     }

@@ -268,7 +268,11 @@ const FLAGS: &[&str] = &[
     "--metrics-recording-only",
     "--password-store=basic",
     "--use-mock-keychain",
-    "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,CertificateTransparencyComponentUpdater,AutofillServerCommunication,InterestFeedContentSuggestions,Prerender2,SpareRendererForSitePerProcess",
+    "--disable-features=HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,CertificateTransparencyComponentUpdater,AutofillServerCommunication,InterestFeedContentSuggestions,Prerender2,RenderDocument,ProactivelySwapBrowsingInstance,PaintHolding,IsolateOrigins,site-per-process",
+    // A page that moves into another frame or process loses the events of its first moments, the reason why it leaves
+    // among them. Nothing in a throw-away context is worth keeping sites apart; contexts never share a process.
+    "--disable-site-isolation-trials",
+    "--disable-back-forward-cache",
     // Pages must see what a visitor's browser shows them.
     "--disable-blink-features=AutomationControlled",
     "--window-size=1366,768",

@@ -48,7 +48,8 @@ fn expected_way(case: &FarmCase) -> Vec<(String, String)> {
 /// How a chain ended and what the address bar shows, in the words of the corpus.
 fn ending(chain: &Chain) -> (Kind, Option<String>) {
     let shown = chain.final_url().map(str::to_owned);
-    let was_redirect = chain.hops.last().and_then(|hop| hop.status).is_some_and(|status| (300..400).contains(&status));
+    // A browser does not tell the status of a redirect that it cannot follow.
+    let was_redirect = chain.hops.last().is_some_and(|hop| hop.status.is_none_or(|status| (300..400).contains(&status)));
     let stayed = if was_redirect { None } else { shown.clone() };
     match &chain.end {
         End::Page(page) if page.status >= 400 => (Kind::HttpError, shown),
