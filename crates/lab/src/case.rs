@@ -120,6 +120,40 @@ pub static CASES: &[Case] = &[
     Case::new("Gates", "rate-limited", "/status/429", Conclusion::AccessChallenged, "Too many visits").to("/status/429"),
     Case::new("Gates", "captcha", "/captcha", Conclusion::AccessChallenged, "A captcha with status 200").to("/captcha/check"),
     Case::new("Gates", "bot-wall", "/bot-wall", Conclusion::AccessChallenged, "A bot wall that names itself in a header").to("/bot-wall"),
+    Case::new(
+        "Gates",
+        "wall-cloudflare-page",
+        "/wall/cloudflare-page",
+        Conclusion::AccessChallenged,
+        "Cloudflare's \"Just a moment\" page",
+    )
+    .to("/wall/cloudflare-page"),
+    Case::new("Gates", "wall-datadome", "/wall/datadome", Conclusion::AccessChallenged, "DataDome's page").to("/wall/datadome"),
+    Case::new(
+        "Gates",
+        "wall-perimeterx",
+        "/wall/perimeterx",
+        Conclusion::AccessChallenged,
+        "PerimeterX's press-and-hold page, with status 200",
+    )
+    .to("/wall/perimeterx"),
+    Case::new("Gates", "wall-imperva", "/wall/imperva", Conclusion::AccessChallenged, "Imperva's page, with status 200")
+        .to("/wall/imperva"),
+    Case::new("Gates", "wall-akamai", "/wall/akamai", Conclusion::AccessChallenged, "Akamai's \"Access Denied\" page").to("/wall/akamai"),
+    Case::new("Gates", "wall-aws-waf", "/wall/aws-waf", Conclusion::AccessChallenged, "An AWS WAF challenge, told by a header")
+        .to("/wall/aws-waf"),
+    Case::new("Gates", "wall-captcha-gate", "/wall/captcha-gate", Conclusion::AccessChallenged, "A captcha of the shop's own")
+        .to("/wall/captcha-gate"),
+    Case::new(
+        "Gates",
+        "wall-human-check",
+        "/wall/human-check",
+        Conclusion::AccessChallenged,
+        "A \"checking your browser\" page, with status 503",
+    )
+    .to("/wall/human-check"),
+    Case::new("Gates", "wall-consent-gate", "/wall/consent-gate", Conclusion::AccessChallenged, "A consent page before the shop")
+        .to("/wall/consent-gate"),
     Case::new("Refreshes", "meta-refresh", "/refresh/meta/0", Conclusion::Valid, "A meta refresh at once").to("/landing"),
     Case::new("Refreshes", "meta-refresh-3s", "/refresh/meta/3", Conclusion::Valid, "A meta refresh after three seconds").to("/landing"),
     Case::new("Refreshes", "meta-refresh-late", "/refresh/meta/30", Conclusion::Valid, "A meta refresh too late to be a redirect")
@@ -186,6 +220,10 @@ pub static CASES: &[Case] = &[
         "A page that says that this country gets nothing",
     )
     .to("/offer/over/country"),
+    Case::new("Dead offers", "offer-product", "/offer/product", Conclusion::OfferUnavailable, "A product that is no longer sold")
+        .to("/offer/over/product"),
+    Case::new("Dead offers", "offer-parked", "/offer/parked", Conclusion::OfferUnavailable, "A domain that is for sale")
+        .to("/offer/over/parked"),
     Case::new("Dead offers", "wrong-domain", "/mismatch", Conclusion::DestinationMismatch, "A good page, on another domain than expected")
         .to("/landing")
         .expecting("shop.northfold.example"),

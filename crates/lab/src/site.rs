@@ -58,6 +58,7 @@ pub(crate) fn react(path_and_query: &str, headers: &HeaderMap) -> Reaction {
         ["captcha"] => redirect(302, "/captcha/check"),
         ["captcha", "check"] => page(200, include_str!("pages/captcha.html")),
         ["bot-wall"] => with_header(page(403, include_str!("pages/captcha.html")), "cf-mitigated", "challenge"),
+        ["wall", name] => wall(name),
         ["refresh", "meta", seconds] => meta_refresh(seconds, "/landing"),
         ["refresh", "header"] => refresh_header("/landing"),
         ["refresh", "mix"] => redirect(302, "/refresh/mix/1"),
@@ -179,10 +180,28 @@ fn offer(why: &str) -> Response<Full<Bytes>> {
     let message = match why {
         "expired" => "This offer has expired. It ran until the end of last month.",
         "paused" => "This campaign has been paused by the advertiser.",
+        "product" => "This item is no longer available. Here are some that are alike.",
+        "parked" => "northfold.example: buy this domain. This domain is for sale by its owner.",
         "country" => "This offer is not available in your country.",
         _ => return error_page("404"),
     };
     page(200, &include_str!("pages/offer.html").replace("{{message}}", message))
+}
+
+/// What stands between a visitor and the page, as its makers write it: one page for each rule that tells them apart.
+fn wall(name: &str) -> Response<Full<Bytes>> {
+    match name {
+        "cloudflare-page" => page(403, include_str!("pages/walls/cloudflare-page.html")),
+        "datadome" => page(403, include_str!("pages/walls/datadome.html")),
+        "perimeterx" => page(200, include_str!("pages/walls/perimeterx.html")),
+        "imperva" => page(200, include_str!("pages/walls/imperva.html")),
+        "akamai" => page(403, include_str!("pages/walls/akamai.html")),
+        "aws-waf" => with_header(page(202, include_str!("pages/walls/plain.html")), "x-amzn-waf-action", "challenge"),
+        "captcha-gate" => page(200, include_str!("pages/walls/captcha-gate.html")),
+        "human-check" => page(503, include_str!("pages/walls/human-check.html")),
+        "consent-gate" => page(200, include_str!("pages/walls/consent-gate.html")),
+        _ => error_page("404"),
+    }
 }
 
 fn two_locations() -> Response<Full<Bytes>> {

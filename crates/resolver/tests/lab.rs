@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use lab::{Case, Lab};
 use protocol::{Conclusion, Context, EngineChoice};
 use resolver::guard::Exceptions;
-use resolver::{BrowserChoice, Budgets, ResolveRequest, Resolver, Settings};
+use resolver::{BrowserChoice, Budgets, ResolveRequest, Resolver, Rules, Settings};
 
 /// A resolver for the lab: short budgets, so that silence and second attempts cost little.
 fn resolver(lab: &Lab) -> Resolver {
@@ -69,5 +69,25 @@ async fn the_evidence_tells_parameters_exceptions_and_late_refreshes() {
 
     let gone = resolve("gone-404").await;
     assert!(gone.detail.contains("second attempt"), "{}", gone.detail);
+    lab.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rule_has_a_page_that_it_recognises() {
+    let lab = Lab::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let resolver = resolver(&lab);
+    let judged = [Conclusion::AccessChallenged, Conclusion::OfferUnavailable];
+    let details = futures_util::stream::iter(lab.cases().iter().filter(|case| judged.contains(&case.expected)))
+        .map(async |case| {
+            resolver.resolve(&ResolveRequest { tracking_url: lab.tracking_url(case), ..ResolveRequest::default() }).await.detail
+        })
+        .buffer_unordered(8);
+    let details: Vec<String> = details.collect().await;
+    let unseen: Vec<String> = Rules::default()
+        .names()
+        .filter(|name| !details.iter().any(|detail| detail.contains(&format!("`{name}`"))))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(unseen, Vec::<String>::new(), "rules without a page in the lab");
     lab.shutdown().await;
 }

@@ -1,10 +1,13 @@
 //! Rules as data: how a challenge and an unavailable offer are recognised. The built-in ones are `default.toml`; a user's
 //! file adds to them and replaces them by name.
 
+mod patterns;
+
 use serde::Deserialize;
 use url::Url;
 
 use crate::chain::Page;
+use patterns::{Collector, Matches, PatternId, Patterns};
 
 const DEFAULT: &str = include_str!("default.toml");
 
@@ -16,6 +19,7 @@ const MAX_RULES: usize = 1_000;
 pub struct Rules {
     challenge: Vec<Rule>,
     offer_unavailable: Vec<Rule>,
+    ready: Ready,
 }
 
 /// A file of rules that cannot be used.
@@ -30,6 +34,9 @@ pub enum InvalidRules {
     /// Too many.
     #[error("more than {MAX_RULES} rules")]
     TooMany,
+    /// More text than can be looked for at once.
+    #[error("the rules have too much text: {0}")]
+    TooMuchText(String),
 }
 
 #[derive(Deserialize)]
@@ -70,23 +77,44 @@ const fn enabled() -> bool {
     true
 }
 
+/// The rules as they are tried: what is looked for in a page's texts is looked for once, for all of them.
+#[derive(Clone, Debug)]
+struct Ready {
+    title: Patterns,
+    text: Patterns,
+    markup: Patterns,
+    challenge: Vec<ReadyRule>,
+    offer_unavailable: Vec<ReadyRule>,
+}
+
+#[derive(Clone, Debug)]
+struct ReadyRule {
+    rule: Rule,
+    title: Vec<PatternId>,
+    text: Vec<PatternId>,
+    markup: Vec<PatternId>,
+}
+
 impl Default for Rules {
+    #[allow(clippy::expect_used, reason = "the built-in file is read by a test")]
     fn default() -> Self {
-        let none = Self { challenge: Vec::new(), offer_unavailable: Vec::new() };
-        // The built-in file is read by a test: it cannot fail here.
-        none.extended_by(DEFAULT).unwrap_or(Self { challenge: Vec::new(), offer_unavailable: Vec::new() })
+        Self::none().and_then(|none| none.extended_by(DEFAULT)).expect("the built-in rules are valid")
     }
 }
 
 impl Rules {
+    fn none() -> Result<Self, InvalidRules> {
+        Ok(Self { challenge: Vec::new(), offer_unavailable: Vec::new(), ready: Ready::of(&[], &[])? })
+    }
+
     /// These rules with those of a user's TOML text: same names are replaced, others added.
     ///
     /// # Errors
     /// [`InvalidRules`], and these rules stay as they are.
     pub fn extended_by(&self, text: &str) -> Result<Self, InvalidRules> {
         let file: File = toml::from_str(text)?;
-        let mut rules = self.clone();
-        for (own, added) in [(&mut rules.challenge, file.challenge), (&mut rules.offer_unavailable, file.offer_unavailable)] {
+        let (mut challenge, mut offer_unavailable) = (self.challenge.clone(), self.offer_unavailable.clone());
+        for (own, added) in [(&mut challenge, file.challenge), (&mut offer_unavailable, file.offer_unavailable)] {
             for mut rule in added {
                 rule.prepare()?;
                 own.retain(|known| known.name != rule.name);
@@ -96,55 +124,70 @@ impl Rules {
                 return Err(InvalidRules::TooMany);
             }
         }
-        Ok(rules)
+        let ready = Ready::of(&challenge, &offer_unavailable)?;
+        Ok(Self { challenge, offer_unavailable, ready })
+    }
+
+    /// Names of the rules that are on, challenges first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.challenge.iter().chain(&self.offer_unavailable).filter(|rule| rule.enabled).map(|rule| rule.name.as_str())
     }
 
     /// Name of the rule by which `page` is a challenge.
     #[must_use]
     pub fn challenge(&self, page: &Page, url: &Url) -> Option<&str> {
-        first(&self.challenge, page, url)
+        self.ready.first(&self.ready.challenge, page, url)
     }
 
     /// Name of the rule by which `page` says that there is no offer.
     #[must_use]
     pub fn offer_unavailable(&self, page: &Page, url: &Url) -> Option<&str> {
-        first(&self.offer_unavailable, page, url)
+        self.ready.first(&self.ready.offer_unavailable, page, url)
     }
 }
 
-fn first<'a>(rules: &'a [Rule], page: &Page, url: &Url) -> Option<&'a str> {
-    let seen = Seen::of(page, url);
-    rules.iter().find(|rule| rule.enabled && rule.holds(&seen)).map(|rule| rule.name.as_str())
-}
+impl Ready {
+    fn of(challenge: &[Rule], offer_unavailable: &[Rule]) -> Result<Self, InvalidRules> {
+        let (mut title, mut text, mut markup) = (Collector::default(), Collector::default(), Collector::default());
+        let mut ready = |rules: &[Rule]| -> Vec<ReadyRule> {
+            let enabled = rules.iter().filter(|rule| rule.enabled);
+            enabled
+                .map(|rule| ReadyRule {
+                    title: title.add(&rule.title),
+                    text: text.add(&rule.text),
+                    markup: markup.add(&rule.markup),
+                    rule: rule.clone(),
+                })
+                .collect()
+        };
+        let (challenge, offer_unavailable) = (ready(challenge), ready(offer_unavailable));
+        let finish = |collector: Collector| collector.finish().map_err(|error| InvalidRules::TooMuchText(error.to_string()));
+        Ok(Self { title: finish(title)?, text: finish(text)?, markup: finish(markup)?, challenge, offer_unavailable })
+    }
 
-/// A page in lower case, made once for all rules.
-struct Seen {
-    status: u16,
-    headers: Vec<(String, String)>,
-    title: String,
-    text: String,
-    markup: String,
-    path: String,
-    query: String,
-}
-
-impl Seen {
-    fn of(page: &Page, url: &Url) -> Self {
-        Self {
+    fn first<'a>(&self, rules: &'a [ReadyRule], page: &Page, url: &Url) -> Option<&'a str> {
+        let seen = Seen {
             status: page.status,
-            headers: page.headers.iter().map(|(name, value)| (name.clone(), value.to_lowercase())).collect(),
-            title: page.title.as_deref().unwrap_or_default().to_lowercase(),
-            text: plain_quotes(&page.text.to_lowercase()),
-            markup: page.markup.to_lowercase(),
+            headers: page.headers.iter().map(|(name, value)| (name.as_str(), value.to_lowercase())).collect(),
+            title: self.title.in_text(page.title.as_deref().unwrap_or_default()),
+            text: self.text.in_text(&page.text),
+            markup: self.markup.in_text(&page.markup),
             path: url.path().to_lowercase(),
             query: url.query().unwrap_or_default().to_lowercase(),
-        }
+        };
+        rules.iter().find(|ready| ready.holds(&seen)).map(|ready| ready.rule.name.as_str())
     }
 }
 
-/// Pages write "isn’t" with a typographic apostrophe as often as not.
-fn plain_quotes(text: &str) -> String {
-    text.replace(['\u{2018}', '\u{2019}'], "'")
+/// What the rules look at, made once for all of them.
+struct Seen<'a> {
+    status: u16,
+    headers: Vec<(&'a str, String)>,
+    title: Matches,
+    text: Matches,
+    markup: Matches,
+    path: String,
+    query: String,
 }
 
 impl Rule {
@@ -160,21 +203,23 @@ impl Rule {
         }
         if conditions == 0 { Err(InvalidRules::NoCondition(self.name.clone())) } else { Ok(()) }
     }
+}
 
-    fn holds(&self, seen: &Seen) -> bool {
-        let part_of = |list: &[String], whole: &str| list.is_empty() || list.iter().any(|part| whole.contains(part.as_str()));
+impl ReadyRule {
+    fn holds(&self, seen: &Seen<'_>) -> bool {
+        let rule = &self.rule;
         let header = |entry: &String| match entry.split_once(':') {
-            Some((name, value)) => seen.headers.iter().any(|(own, text)| own == name.trim() && text.contains(value.trim())),
-            None => seen.headers.iter().any(|(own, _)| own == entry.trim()),
+            Some((name, value)) => seen.headers.iter().any(|(own, text)| *own == name.trim() && text.contains(value.trim())),
+            None => seen.headers.iter().any(|(own, _)| *own == entry.trim()),
         };
-        (self.status.is_empty() || self.status.contains(&seen.status))
-            && (self.header.is_empty() || self.header.iter().any(header))
-            && part_of(&self.title, &seen.title)
-            && part_of(&self.text, &seen.text)
-            && part_of(&self.markup, &seen.markup)
-            && (self.path.is_empty() || self.path.contains(&seen.path))
-            && (self.path_start.is_empty() || self.path_start.iter().any(|start| seen.path.starts_with(start.as_str())))
-            && part_of(&self.query, &seen.query)
+        (rule.status.is_empty() || rule.status.contains(&seen.status))
+            && (rule.header.is_empty() || rule.header.iter().any(header))
+            && seen.title.satisfy(&self.title)
+            && seen.text.satisfy(&self.text)
+            && seen.markup.satisfy(&self.markup)
+            && (rule.path.is_empty() || rule.path.contains(&seen.path))
+            && (rule.path_start.is_empty() || rule.path_start.iter().any(|start| seen.path.starts_with(start.as_str())))
+            && (rule.query.is_empty() || rule.query.iter().any(|part| seen.query.contains(part.as_str())))
     }
 }
 
@@ -192,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_built_in_rules_are_read() {
-        let rules = Rules { challenge: Vec::new(), offer_unavailable: Vec::new() }.extended_by(DEFAULT).unwrap();
+        let rules = Rules::none().unwrap().extended_by(DEFAULT).unwrap();
         assert_eq!(rules.challenge.len(), 11);
         assert_eq!(Rules::default().offer_unavailable.len(), 7);
     }
