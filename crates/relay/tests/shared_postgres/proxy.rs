@@ -60,6 +60,9 @@ async fn accept(listener: TcpListener, route: Arc<Mutex<Route>>) {
                 return hold(near).await;
             }
             let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
+            // Both ends send small messages and wait for the answer to each.
+            near.set_nodelay(true).unwrap();
+            far.set_nodelay(true).unwrap();
             let ((from_near, to_near), (from_far, to_far)) = (near.into_split(), far.into_split());
             tokio::spawn(copy(from_near, to_far, silent.subscribe()));
             copy(from_far, to_near, silent.subscribe()).await;
