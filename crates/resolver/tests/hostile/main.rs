@@ -7,6 +7,7 @@ mod bodies;
 mod chains;
 mod http2;
 mod proxies;
+mod rebinding;
 mod server;
 mod tls;
 
