@@ -1,4 +1,6 @@
+-- CROSS JOIN: SQLite then begins with the rows, of which there are fewer.
 SELECT count(*)
 FROM rows r
-JOIN jobs j ON j.account = r.account AND j.id = r.job_id
-WHERE j.ended_state = 2 AND (r.conclusion IS NULL OR r.conclusion <> j.conclusion)
+CROSS JOIN jobs j
+WHERE j.account = r.account AND j.id = r.job_id
+  AND j.ended_state = 2 AND (r.conclusion IS NULL OR r.conclusion <> j.conclusion)
