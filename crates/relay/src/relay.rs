@@ -151,7 +151,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         window: config.window,
         freshness_millis: config.freshness_millis,
         retention: config.retention,
-        sealing_key: SealingKey::new(&config.secrets.sealing_key()),
+        sealing_key: SealingKey::new(config.secrets.sealing_key()),
     };
     let store = Store::open(&config.database, settings).await?;
     let account = store.ensure_account(&config.account, &config.plan, now).await?;
