@@ -30,7 +30,7 @@ pub struct FetchRequest {
     pub source: String,
     /// The row's stable identity within its source.
     pub row_id: String,
-    /// Registrable domain or host where the link should land.
+    /// Registrable domain or host where the link should land, in its [canonical form](canonical_domain).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_domain: Option<String>,
     /// What the request should look like to the link.
@@ -42,7 +42,7 @@ pub struct FetchRequest {
 
 /// What a request should look like to the link that it follows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Context {
     /// Viewport, touch and the default user agent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,8 +134,13 @@ impl FetchRequest {
             )
         });
         let row_id = members.text("rowId").and_then(|text| members.checked("rowId", text, name_fault(text)));
-        let expected_domain =
-            members.optional_text("expectedDomain").and_then(|text| members.checked("expectedDomain", text, domain_fault(text)));
+        let expected_domain = members.optional_text("expectedDomain").and_then(|text| {
+            let canonical = canonical_domain(text);
+            if canonical.is_none() {
+                members.fault("expectedDomain", "must be a domain or host such as `shop.example`, without scheme, port or path");
+            }
+            canonical
+        });
         let deadline_seconds = members.deadline();
         let context = members.context();
         members.finish()?;
@@ -145,7 +150,7 @@ impl FetchRequest {
                 tracking_url: tracking_url.to_owned(),
                 source: source.to_owned(),
                 row_id: row_id.to_owned(),
-                expected_domain: expected_domain.map(str::to_ascii_lowercase),
+                expected_domain,
                 context,
                 deadline_seconds,
             }),
@@ -191,6 +196,11 @@ impl FetchRequest {
     }
 }
 
+/// A member's name as a part of a JSON pointer (RFC 6901, section 3).
+pub(crate) fn pointer_token(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 fn name_fault(text: &str) -> Option<String> {
     let chars = text.chars().count();
     if !(1..=MAX_NAME_CHARS).contains(&chars) {
@@ -202,11 +212,20 @@ fn name_fault(text: &str) -> Option<String> {
     }
 }
 
-fn domain_fault(text: &str) -> Option<String> {
-    const EXPECTED: &str = "must be a domain or host such as `shop.example`, without scheme, port or path";
-    let parsed = url::Host::parse(text);
-    let bare = !text.is_empty() && text.len() <= 253 && !text.contains(['/', ':', '@', '?', '#']) && !text.ends_with('.');
-    (!bare || parsed.is_err()).then(|| EXPECTED.to_owned())
+/// Bytes of a domain, as written and in its canonical form (RFC 1035, section 2.3.4, without the dots at both ends).
+const MAX_DOMAIN_BYTES: usize = 253;
+
+/// A domain or host as it stands in a parsed URL: lower case, Unicode as punycode. `None` when the text is neither. Two
+/// spellings of one domain have one canonical form, and only that can be compared with where a link lands.
+#[must_use]
+pub fn canonical_domain(text: &str) -> Option<String> {
+    let is_bare = !text.contains(['/', ':', '@', '?', '#']) && !text.ends_with('.');
+    if text.is_empty() || text.len() > MAX_DOMAIN_BYTES || !is_bare {
+        return None;
+    }
+    let canonical = url::Host::parse(text).ok()?.to_string();
+    // Full-width characters and the like become ASCII, a dot at the end included.
+    (canonical.len() <= MAX_DOMAIN_BYTES && !canonical.ends_with('.')).then_some(canonical)
 }
 
 /// The members of one object, taken by name; what is left over is unknown.
@@ -232,8 +251,7 @@ impl<'v, 'a> Members<'v, 'a> {
     }
 
     fn fault(&mut self, name: &str, detail: impl Into<String>) {
-        let name = name.replace('~', "~0").replace('/', "~1"); // RFC 6901, section 3
-        self.faults.push(PayloadError::new(format!("{}/{name}", self.prefix), detail));
+        self.faults.push(PayloadError::new(format!("{}/{}", self.prefix, pointer_token(name)), detail));
     }
 
     fn text(&mut self, name: &str) -> Option<&'v str> {
@@ -377,6 +395,22 @@ mod tests {
             PLAIN.replace("\"rowId\"", "\"context\":{\"engine\":\"http\"},\"rowId\""),
         ] {
             assert_ne!(read(PLAIN).unwrap().fingerprint(), read(&other).unwrap().fingerprint(), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_expected_domain_is_kept_as_urls_have_it() {
+        let with_domain = |domain: &str| read(&PLAIN.replace("\"rowId\"", &format!("\"expectedDomain\":\"{domain}\",\"rowId\""))).unwrap();
+        let canonical = with_domain("xn--bcher-kva.example");
+        for spelling in ["b\u{fc}cher.example", "B\u{dc}CHER.Example", "XN--BCHER-KVA.example"] {
+            let request = with_domain(spelling);
+            assert_eq!(request.expected_domain.as_deref(), Some("xn--bcher-kva.example"), "{spelling}");
+            assert_eq!(request.fingerprint(), canonical.fingerprint(), "{spelling}");
+        }
+        assert_eq!(with_domain("127.1").expected_domain.as_deref(), Some("127.0.0.1"));
+        let too_long = format!("{}example", "a.".repeat(124));
+        for text in ["", "https://x", "x:1", "x/", "x.", "x\u{3002}", "a b", too_long.as_str()] {
+            assert_eq!(canonical_domain(text), None, "{text}");
         }
     }
 

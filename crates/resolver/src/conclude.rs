@@ -3,6 +3,7 @@
 //! `not_executed`) is decided elsewhere; `input_invalid` before there is a chain.
 
 use protocol::Conclusion;
+use protocol::fetch_request::canonical_domain;
 use protocol::result::Engine;
 use url::Url;
 
@@ -137,8 +138,9 @@ impl RequiredParameter {
 /// Whether `host` is `domain` or lies below it.
 fn is_within(host: &str, domain: &str) -> bool {
     let (host, domain) = (host.trim_end_matches('.'), domain.trim_end_matches('.'));
-    let lower = domain.to_ascii_lowercase();
-    host == lower || host.strip_suffix(lower.as_str()).is_some_and(|rest| rest.ends_with('.'))
+    // Hosts come out of parsed URLs, where Unicode is punycode.
+    let domain = canonical_domain(domain).unwrap_or_else(|| domain.to_ascii_lowercase());
+    host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
 }
 
 /// Where a URL is, without what differs at each visit: scheme, query and fragment; and without `www.` and a last slash.
@@ -242,6 +244,10 @@ mod tests {
         let required = |name: &str, value: Option<&str>| RequiredParameter { name: name.into(), value: value.map(str::to_owned) };
         assert_eq!(of(&|_| ()), Conclusion::Valid);
         assert_eq!(of(&|e| e.domain = Some("hop.example".into())), Conclusion::DestinationMismatch);
+        let mut landed = chain(page(200, Content::Document));
+        landed.hops[1].url = "https://www.xn--bcher-kva.example/".to_owned();
+        let unicode = Expectation { domain: Some("B\u{fc}cher.example".into()), ..Expectation::default() };
+        assert_eq!(conclude(&landed, &unicode, &Rules::default()).conclusion, Conclusion::Valid);
         assert_eq!(of(&|e| e.required_parameters = vec![required("sub", Some("1"))]), Conclusion::Valid);
         assert_eq!(of(&|e| e.required_parameters = vec![required("sub", Some("2"))]), Conclusion::ParametersMissing);
         assert_eq!(of(&|e| e.required_parameters = vec![required("e", None)]), Conclusion::ParametersMissing);
