@@ -20,7 +20,7 @@ pub const MAX_REPORT_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// `POST /api/device/pull`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct PullRequest {
     /// The same again returns the same leases, since an answer can be lost on the way.
     pub poll_id: PollId,
@@ -38,7 +38,7 @@ pub struct PullRequest {
 
 /// One job that a desktop holds, by the lease it holds it under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct HeldJob {
     /// The job.
     pub job_id: JobId,
@@ -59,6 +59,9 @@ pub struct PullAnswer {
     pub outcomes: Vec<ReportOutcome>,
     /// The relay's clock.
     pub server_time: UnixMillis,
+    /// Seconds that the leases of the running jobs last from now on; absent from relays that do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_seconds: Option<u32>,
 }
 
 /// A job as the desktop gets it.
@@ -85,7 +88,6 @@ pub struct LeasedJob {
 
 /// `POST /api/device/report`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ReportRequest {
     /// Up to [`MAX_RESULTS`].
     pub results: Vec<ReportedResult>,
@@ -93,7 +95,7 @@ pub struct ReportRequest {
 
 /// One result, under the lease it was made under.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ReportedResult {
     /// The job.
     pub job_id: JobId,
@@ -136,7 +138,6 @@ pub enum Outcome {
 
 /// `POST /api/device/release`: leases given back at shutdown; costs the jobs no attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ReleaseRequest {
     /// Up to [`MAX_HELD_JOBS`].
     pub jobs: Vec<HeldJob>,

@@ -24,6 +24,7 @@ pub mod ids;
 pub mod job;
 pub mod key;
 pub mod linking;
+pub mod message;
 pub mod problem;
 pub mod result;
 pub mod row;

@@ -19,7 +19,7 @@ pub const MAX_URL_BYTES: usize = 65_536;
 
 /// What came of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct JobResult {
     /// The verdict.
     pub conclusion: Conclusion,
@@ -62,7 +62,7 @@ pub struct JobResult {
 
 /// A refresh after a delay that nobody takes for a redirect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct DelayedRefresh {
     /// Seconds that the page stays.
     pub seconds: u64,
@@ -72,7 +72,7 @@ pub struct DelayedRefresh {
 
 /// The way of one query parameter through a chain, as indices of hops.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct ParameterTrace {
     /// Its name, decoded.
     pub name: String,
@@ -98,7 +98,7 @@ pub enum Engine {
 
 /// One request with its answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Hop {
     /// Position in the chain, from 0.
     pub index: u32,
@@ -158,7 +158,7 @@ pub enum HopKind {
 
 /// What the context really was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Observed {
     /// The User-Agent that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -53,8 +53,13 @@ pub(crate) async fn pull(State(state): State<Shared>, from: FromDevice<PullReque
                 tracing::info!(job.id = %job.job_id, device.id = %device.id, fence = job.fence, "job leased");
             }
             results::note(&state.metrics, outcomes);
-            let answer =
-                PullAnswer { lost: std::mem::take(lost), outcomes: std::mem::take(outcomes), jobs: pulled.jobs, server_time: order.now };
+            let answer = PullAnswer {
+                lost: std::mem::take(lost),
+                outcomes: std::mem::take(outcomes),
+                jobs: pulled.jobs,
+                server_time: order.now,
+                lease_seconds: u32::try_from(state.store.settings().leases.lease_millis / 1_000).ok(),
+            };
             return answer::json(StatusCode::OK, &answer);
         }
         tokio::select! {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use protocol::UnixMillis;
 use protocol::device::MAX_REPORT_BYTES;
 use protocol::device_signature::{ClaimedSignature, DIGEST_HEADER, DeviceSignatureFault};
-use protocol::fetch_request::PayloadError;
+use protocol::message::{self, MessageFault};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use store::DeviceRecord;
@@ -96,8 +96,8 @@ fn refusal(fault: &DeviceSignatureFault, body: &[u8], now: UnixMillis) -> Refusa
 /// An absent body is an empty message.
 fn read_message<M: DeserializeOwned>(body: &[u8]) -> Result<M, Refusal> {
     let text = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Refusal::InvalidPayload(vec![PayloadError::new("", error.to_string())]),
-        _ => Refusal::MalformedJson(error.to_string()),
+    message::read(text).map_err(|fault| match fault {
+        MessageFault::Payload(faults) => Refusal::InvalidPayload(faults),
+        MessageFault::Malformed(detail) => Refusal::MalformedJson(detail),
     })
 }
