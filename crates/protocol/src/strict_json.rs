@@ -59,12 +59,13 @@ impl<'a> StrictValue<'a> {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Strict {
     depth: usize,
 }
 
 impl Strict {
-    fn deeper<E: serde::de::Error>(&self) -> Result<Self, E> {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth == MAX_DEPTH {
             return Err(E::custom(format_args!("nesting deeper than {MAX_DEPTH}")));
         }
@@ -121,8 +122,8 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut array = Vec::new();
-        self.deeper::<A::Error>()?;
-        while let Some(item) = items.next_element_seed(Self { depth: self.depth + 1 })? {
+        let inside = self.deeper::<A::Error>()?;
+        while let Some(item) = items.next_element_seed(inside)? {
             array.push(item);
         }
         Ok(StrictValue::Array(array))
@@ -133,7 +134,7 @@ impl<'de> Visitor<'de> for Strict {
         const SEARCHED_LINEARLY: usize = 16;
         let mut object: Vec<(Cow<'de, str>, StrictValue<'de>)> = Vec::new();
         let mut seen = std::collections::HashSet::new();
-        self.deeper::<A::Error>()?;
+        let inside = self.deeper::<A::Error>()?;
         while let Some(MemberName(name)) = members.next_key()? {
             if object.len() == SEARCHED_LINEARLY {
                 seen.extend(object.iter().map(|(name, _)| name.clone()));
@@ -145,7 +146,7 @@ impl<'de> Visitor<'de> for Strict {
             if duplicate {
                 return Err(A::Error::custom(format_args!("duplicate member `{name}`")));
             }
-            let value = members.next_value_seed(Self { depth: self.depth + 1 })?;
+            let value = members.next_value_seed(inside)?;
             object.push((name, value));
         }
         Ok(StrictValue::Object(object))
