@@ -92,6 +92,7 @@ impl Open {
 
 pub(super) async fn connect(url: &PostgresUrl) -> Result<Connection, AdminError> {
     let mut connection = Connection::open(url).await?;
+    connection.answer_at_leisure();
     connection.client().batch_execute(SETTINGS).await?;
     Ok(connection)
 }

@@ -74,7 +74,7 @@ pub(super) async fn restore(url: &str, file: &Path, tools: &Tools) -> Result<(),
 fn on_database(program: &Path, url: &str) -> Result<Command, AdminError> {
     let mut command = Command::new(program);
     // Never asks: nobody is there to answer.
-    command.arg("--no-password").arg("--dbname").arg(without_password(url));
+    command.arg("--no-password").arg("--dbname").arg(for_libpq(url));
     // It may stand in the query too. The rest of the query is libpq's business: the driver need not understand it.
     let base = url.split_once('?').map_or(url, |(base, _)| base);
     let in_query = query_of(url).find(|pair| pair.starts_with(PASSWORD)).map_or_else(String::new, |pair| format!("?{pair}"));
@@ -88,15 +88,17 @@ fn on_database(program: &Path, url: &str) -> Result<Command, AdminError> {
 }
 
 const PASSWORD: &str = "password=";
+/// A word of ours, for the relay's own connections.
+const ANSWER_TIMEOUT: &str = "answer_timeout=";
 
 fn query_of(url: &str) -> impl Iterator<Item = &str> {
     url.split_once('?').map_or("", |(_, query)| query).split('&').filter(|pair| !pair.is_empty())
 }
 
-/// The URL without its password.
-fn without_password(url: &str) -> String {
+/// The URL without its password, and without what libpq does not know.
+fn for_libpq(url: &str) -> String {
     let (base, _) = url.split_once('?').unwrap_or((url, ""));
-    let query: Vec<&str> = query_of(url).filter(|pair| !pair.starts_with(PASSWORD)).collect();
+    let query: Vec<&str> = query_of(url).filter(|pair| !pair.starts_with(PASSWORD) && !pair.starts_with(ANSWER_TIMEOUT)).collect();
     let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
     let authority_end = rest.find('/').unwrap_or(rest.len());
     let (authority, path) = rest.split_at(authority_end);
@@ -126,10 +128,10 @@ mod tests {
         for (url, shown) in [
             ("postgres://u:canary@h/db", "postgres://u@h/db"),
             ("postgres://u:can%40ary@h1:1,h2:2/db?sslmode=verify-full", "postgres://u@h1:1,h2:2/db?sslmode=verify-full"),
-            ("postgres://u@h/db?password=canary&connect_timeout=5", "postgres://u@h/db?connect_timeout=5"),
+            ("postgres://u@h/db?password=canary&answer_timeout=5&connect_timeout=5", "postgres://u@h/db?connect_timeout=5"),
             ("postgresql://h", "postgresql://h"),
         ] {
-            assert_eq!(without_password(url), shown);
+            assert_eq!(for_libpq(url), shown);
             let command = on_database(Path::new("pg_dump"), url).unwrap();
             let shown = format!("{:?}", command.as_std().get_args().collect::<Vec<_>>());
             assert!(!shown.contains("canary") && !shown.contains("can"), "{shown}");

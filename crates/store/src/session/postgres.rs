@@ -107,6 +107,11 @@ impl Connection {
         self.client.is_closed()
     }
 
+    /// Lets answers take as long as they take from now on: for an operator's work, which looks at everything.
+    pub(crate) const fn answer_at_leisure(&mut self) {
+        self.answer_timeout = Duration::MAX;
+    }
+
     /// For migrations, which bring statements of their own.
     pub(crate) const fn client(&mut self) -> &mut Client {
         &mut self.client
