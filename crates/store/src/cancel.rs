@@ -73,11 +73,7 @@ enum Taken {
 }
 
 /// Takes the job's entry out of whichever queue table has it; `None` when none has it at this moment.
-async fn take_from_queue(
-    transaction: &mut Transaction<'_>,
-    order: &Cancel,
-    expires_at: UnixMillis,
-) -> Result<Option<Taken>, StoreError> {
+async fn take_from_queue(transaction: &mut Transaction<'_>, order: &Cancel, expires_at: UnixMillis) -> Result<Option<Taken>, StoreError> {
     let session = &mut transaction.session;
     let (of_account, of_job): (Value<'_>, Value<'_>) = ((&order.account).into(), (&order.job_id).into());
     let was_queued = session.row(&statement::DROP_READY, &[of_account, of_job, expires_at.into()]).await?.is_some()

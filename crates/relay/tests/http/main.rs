@@ -1,0 +1,22 @@
+//! What callers and desktops see of a relay over HTTP: every answer of the contract, in the order of its checks, from a
+//! relay that is real but for its clock.
+#![allow(clippy::unwrap_used)]
+
+mod bodies;
+mod desk;
+mod device_signatures;
+mod framing;
+mod health;
+mod jobs;
+mod keys;
+mod leases;
+mod mutations;
+mod noise;
+mod order;
+mod problems;
+mod races;
+mod signatures;
+mod silence;
+mod stage;
+mod vectors;
+mod wire;
