@@ -1,6 +1,7 @@
 //! The burst limit of one API key, in memory: against floods, not for accounting. Monthly quotas live in the database.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::Plan;
 use governor::clock::{Clock, DefaultClock};
@@ -18,6 +19,8 @@ pub(crate) struct Burst {
     size: u32,
     per_second: u32,
     clock: DefaultClock,
+    /// What was left after the last request.
+    remaining: AtomicU32,
 }
 
 /// How a key stands with its burst limit.
@@ -35,16 +38,24 @@ impl Burst {
         let size: NonZeroU32 = plan.burst.unwrap_or(per_second);
         let clock = DefaultClock::default();
         let limiter = RateLimiter::direct_with_clock(Quota::per_second(per_second).allow_burst(size), clock.clone()).with_middleware();
-        Some(Self { limiter, size: size.get(), per_second: per_second.get(), clock })
+        let size = size.get();
+        Some(Self { limiter, size, per_second: per_second.get(), clock, remaining: AtomicU32::new(size) })
     }
 
     /// Takes one request.
     pub(crate) fn take(&self) -> Result<BurstStanding, Refusal> {
-        let standing = |remaining| BurstStanding { size: self.size, per_second: self.per_second, remaining };
-        self.limiter.check().map(|state| standing(state.remaining_burst_capacity())).map_err(|not_until| {
+        let checked = self.limiter.check();
+        let remaining = checked.as_ref().map_or(0, governor::middleware::StateSnapshot::remaining_burst_capacity);
+        self.remaining.store(remaining, Ordering::Relaxed);
+        checked.map(|_| self.last()).map_err(|not_until| {
             let wait = not_until.wait_time_from(self.clock.now());
             Refusal::RateLimited { retry_after: wait.as_secs() + 1 }
         })
+    }
+
+    /// How the key stood after its last request, without taking another.
+    pub(crate) fn last(&self) -> BurstStanding {
+        BurstStanding { size: self.size, per_second: self.per_second, remaining: self.remaining.load(Ordering::Relaxed) }
     }
 }
 

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 use crate::operation::Transaction;
-use crate::session::{Batch, Value};
+use crate::session::{Batch, Session, Value};
+use crate::settings::Settings;
 use crate::statement::{self, NONCES};
 
 /// The first half of SHA-256 over key and nonce: short keys make small pages, and nobody can find two nonces that share
@@ -108,12 +109,23 @@ pub struct SpentNonce {
 /// Spends one nonce.
 pub(crate) async fn spend_one(transaction: &mut Transaction<'_>, order: &SpendOrder) -> Result<SpentNonce, StoreError> {
     let facts = spend(transaction, &[(&order.account, &order.hash, order.timestamp_seconds)], order.now).await?;
-    let month = Month::of(order.now);
-    let usage = Batch::new(&statement::USAGE_OF, vec![[(&order.account).into(), order.environment.into(), month.into()]]);
-    let plan = Batch::new(&statement::PLAN_OF, vec![[(&order.account).into()]]);
-    let [used, plan] = transaction.session.all(&[usage, plan]).await?.try_into().unwrap_or_default();
+    let settings = transaction.settings;
+    let standing = standing(&mut transaction.session, settings, &(order.account, order.environment, order.now)).await?;
+    Ok(SpentNonce { fact: facts.first().copied().unwrap_or(NonceFact::Reused), standing })
+}
+
+/// How an account stands with its quota of the month that `now` lies in.
+pub(crate) async fn standing(
+    session: &mut Session<'_>,
+    settings: &Settings,
+    (account, environment, now): &(AccountId, Environment, UnixMillis),
+) -> Result<Standing, StoreError> {
+    let month = Month::of(*now);
+    let usage = Batch::new(&statement::USAGE_OF, vec![[account.into(), (*environment).into(), month.into()]]);
+    let plan = Batch::new(&statement::PLAN_OF, vec![[account.into()]]);
+    let [used, plan] = session.all(&[usage, plan]).await?.try_into().unwrap_or_default();
     let plan = plan.first().map(|(_, row)| row.get::<String>(0)).transpose()?;
-    let limit = plan.and_then(|plan| transaction.settings.plans.get(&plan)).and_then(|plan| plan.monthly_fetches);
+    let limit = plan.and_then(|plan| settings.plans.get(&plan)).and_then(|plan| plan.monthly_fetches);
     let used = used.first().map(|(_, row)| row.get(0)).transpose()?.unwrap_or(0);
-    Ok(SpentNonce { fact: facts.first().copied().unwrap_or(NonceFact::Reused), standing: Standing { used, limit, month } })
+    Ok(Standing { used, limit, month })
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::admission::Standing;
 use protocol::device::{HeldJob, ReportOutcome};
 use protocol::linking::Linked;
 use protocol::{AccountId, DeviceId, Environment, JobId, KeyId, UnixMillis};
@@ -154,6 +155,15 @@ impl Store {
     ) -> Result<SpentNonce, StoreError> {
         let order = SpendOrder { account, environment, hash: nonce::hash(key_id, nonce), timestamp_seconds, now };
         self.write(order, |transaction, order| Box::pin(nonce::spend_one(transaction, order))).await
+    }
+
+    /// How the account stands with this month's quota.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn standing(&self, account: AccountId, environment: Environment, now: UnixMillis) -> Result<Standing, StoreError> {
+        let key = (account, environment, now);
+        self.0.readers.read(&self.0.settings, key, |session, settings, key| Box::pin(nonce::standing(session, settings, key))).await
     }
 
     /// One job of the account and environment; `None` when it has no such job.

@@ -25,7 +25,7 @@ pub(crate) async fn fetch(State(state): State<Shared>, Signed { caller, payload 
         payload,
         caller.received_at,
     );
-    let known = Limits::known(&caller, key.last_standing());
+    let known = Limits::known(&caller, caller.last_standing());
     let answer = state.store.admit(request).await.map_err(|error| Refused(Some(known), error.into()))?;
     state.metrics.admitted(word(&answer.admission), started.elapsed().as_secs_f64());
     key.remember(answer.standing);

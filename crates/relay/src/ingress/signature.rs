@@ -8,7 +8,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use bytes::Bytes;
-use domain::admission::NonceFact;
+use domain::Month;
+use domain::admission::{NonceFact, Standing};
 use protocol::fetch_request::MAX_BODY_BYTES;
 use protocol::signature::{CallerHeaders, HeaderFault, HeaderFaultKind, SignedTarget};
 use protocol::strict_json::StrictValue;
@@ -19,7 +20,7 @@ use crate::body;
 use crate::ingress::limits::{Limits, Refused};
 use crate::keys::CachedKey;
 use crate::problem::{Received, Refusal};
-use crate::rate::BurstStanding;
+use crate::rate::{Burst, BurstStanding};
 use crate::state::Shared;
 
 /// A payload that came under a valid, fresh signature. Made here and nowhere else.
@@ -83,10 +84,11 @@ impl<P: Payload> FromRequest<Shared> for Signed<P> {
             require_json(&parts).map_err(unknown)?;
         }
         let body = body::read(body, P::MAX_BYTES).await.map_err(unknown)?;
-        let caller = authenticate(state, &parts.method, &parts, &headers, &body).await.map_err(unknown)?;
-        let limits = Limits::known(&caller, caller.key.last_standing());
-        let payload = P::read(&body).map_err(|refusal| Refused(Some(limits), refusal))?;
-        Ok(Self { caller, payload })
+        let caller = authenticate(state, &parts.method, &parts, &headers, &body).await?;
+        match P::read(&body) {
+            Ok(payload) => Ok(Self { caller, payload }),
+            Err(refusal) => Err(caller.refused(state, refusal).await),
+        }
     }
 }
 
@@ -112,30 +114,29 @@ async fn authenticate(
     parts: &Parts,
     headers: &CallerHeaders<'_>,
     body: &Bytes,
-) -> Result<Caller, Refusal> {
+) -> Result<Caller, Refused> {
     let path_and_query = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let target = SignedTarget::of(method.as_str(), path_and_query);
-    let key = state.keys.find(headers.key_id).await?;
+    let key = state.keys.find(headers.key_id).await.map_err(|error| Refused(None, error.into()))?;
     // An unknown key takes the way of a known one, up to the same answer.
     let secret = key.as_ref().map_or(state.keys.dummy(), |key| &key.secret);
     let matches = secret.verify(target, headers, body).is_ok();
     let Some(key) = key.filter(|_| matches) else {
-        return Err(Refusal::InvalidCredentials(Received {
-            body_bytes: body.len(),
-            body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(body)),
-            base: target.recipe(),
-        }));
+        let received =
+            Received { body_bytes: body.len(), body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(body)), base: target.recipe() };
+        return Err(Refused(None, Refusal::InvalidCredentials(received)));
     };
-    let received_at = state.now();
-    let timestamp_seconds = headers.timestamp_seconds();
-    state
-        .store
-        .settings()
-        .window
-        .check(timestamp_seconds, received_at.seconds())
-        .map_err(|stale| stale_timestamp(stale.to_string(), received_at))?;
-    let burst = key.burst.as_ref().map(crate::rate::Burst::take).transpose()?;
-    Ok(Caller { key, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, burst })
+    let (received_at, timestamp_seconds) = (state.now(), headers.timestamp_seconds());
+    let burst = key.burst.as_ref().map(Burst::last);
+    let mut caller = Caller { key, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, burst };
+    if let Err(stale) = state.store.settings().window.check(timestamp_seconds, received_at.seconds()) {
+        return Err(caller.refused(state, stale_timestamp(stale.to_string(), received_at)).await);
+    }
+    match caller.key.burst.as_ref().map(Burst::take).transpose() {
+        Ok(burst) => caller.burst = burst,
+        Err(limited) => return Err(caller.refused(state, limited).await),
+    }
+    Ok(caller)
 }
 
 fn stale_timestamp(mut detail: String, server_time: UnixMillis) -> Refusal {
@@ -146,9 +147,32 @@ fn stale_timestamp(mut detail: String, server_time: UnixMillis) -> Refusal {
 }
 
 impl Caller {
+    /// A refusal of a request whose sender is known: it tells their limits, as every answer to them does.
+    async fn refused(&self, state: &Shared, refusal: Refusal) -> Refused {
+        Refused(Some(Limits::known(self, self.standing(state).await)), refusal)
+    }
+
+    /// How the account stands, as it was last heard; the database is asked when that was not this month. `None`: nothing
+    /// is counted, or it does not answer.
+    async fn standing(&self, state: &Shared) -> Option<Standing> {
+        let Self { key, received_at, .. } = self;
+        if let Some(known) = self.last_standing() {
+            return Some(known);
+        }
+        key.plan.as_ref()?.monthly_fetches?;
+        let standing = state.store.standing(key.account, key.environment, *received_at).await.ok()?;
+        key.remember(standing);
+        Some(standing)
+    }
+
+    /// How the account stood when the database was last asked, if that was this month.
+    pub(crate) fn last_standing(&self) -> Option<Standing> {
+        self.key.last_standing().filter(|standing| standing.month == Month::of(self.received_at))
+    }
+
     /// Spends the nonce of a request that is no admission, and learns how the account stands.
     pub(crate) async fn spend_nonce(&self, state: &Shared) -> Result<Limits, Refused> {
-        let known = Limits::known(self, self.key.last_standing());
+        let known = Limits::known(self, self.last_standing());
         let key = &self.key;
         let spent = state
             .store

@@ -10,6 +10,7 @@ mod health;
 mod jobs;
 mod keys;
 mod leases;
+mod limits;
 mod mutations;
 mod noise;
 mod order;
