@@ -12,6 +12,7 @@ mod keys;
 mod maintenance;
 mod metrics;
 mod operator;
+mod path;
 mod problem;
 mod rate;
 mod relay;

@@ -1,7 +1,7 @@
 //! What an operator on the relay's own machine may do from a shell: see and approve linking codes. The token lies in a
 //! file beside the data that only the owner can read.
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::answer;
+use crate::path::PathParts;
 use crate::problem::Refusal;
 use crate::state::Shared;
 
@@ -50,7 +51,7 @@ pub(crate) async fn list_links(State(state): State<Shared>, _operator: Operator)
 /// `POST /api/operator/links/{userCode}/approve`
 pub(crate) async fn approve_link(
     State(state): State<Shared>,
-    Path(user_code): Path<String>,
+    PathParts(user_code): PathParts<String>,
     _operator: Operator,
 ) -> Result<Response, Refusal> {
     let link = state.links.approve(&state, &user_code).await?;
@@ -60,7 +61,7 @@ pub(crate) async fn approve_link(
 /// `POST /api/operator/links/{userCode}/deny`
 pub(crate) async fn deny_link(
     State(state): State<Shared>,
-    Path(user_code): Path<String>,
+    PathParts(user_code): PathParts<String>,
     _operator: Operator,
 ) -> Result<Response, Refusal> {
     state.links.deny(&user_code)?;

@@ -1,12 +1,13 @@
 //! Every route of the relay, on one screen.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use protocol::ProblemCode;
 
+use crate::path::PathParts;
 use crate::problem::{self, Refusal};
 use crate::state::Shared;
 use crate::{device_api, health, ingress, operator};
@@ -57,7 +58,7 @@ pub(crate) fn metrics_router(state: Shared) -> Router {
 }
 
 /// The page behind a problem's `type`.
-async fn problem_page(Path(code): Path<String>) -> Response {
+async fn problem_page(PathParts(code): PathParts<String>) -> Response {
     let Some(code) = ProblemCode::ALL.iter().find(|known| known.as_str() == code) else { return Refusal::NotFound.into_response() };
     let (title, status) = (code.title(), code.status());
     let page = format!(

@@ -1,6 +1,6 @@
 //! The API key inventory, for desktops: keys are made there, and only there.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use protocol::KeyId;
@@ -10,6 +10,7 @@ use store::{KeyRecord, NewKeyRecord};
 
 use super::signature::{FromDevice, NoMessage};
 use crate::answer;
+use crate::path::PathParts;
 use crate::problem::Refusal;
 use crate::state::Shared;
 
@@ -50,7 +51,7 @@ pub(crate) async fn create(State(state): State<Shared>, from: FromDevice<NewKey>
 /// `POST /api/device/keys/{keyId}/revoke`
 pub(crate) async fn revoke(
     State(state): State<Shared>,
-    Path(key_id): Path<String>,
+    PathParts(key_id): PathParts<String>,
     from: FromDevice<NoMessage>,
 ) -> Result<Response, Refusal> {
     let key_id: KeyId = key_id.parse().map_err(|_| Refusal::NotFound)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use protocol::{Conclusion, JobId, JobPage, JobState};
@@ -13,6 +13,7 @@ use crate::answer;
 use crate::ingress::limits::Refused;
 use crate::ingress::query::Query;
 use crate::ingress::signature::{Caller, NoBody, Signed};
+use crate::path::PathParts;
 use crate::problem::Refusal;
 use crate::state::Shared;
 
@@ -28,7 +29,7 @@ pub(super) const DEFAULT_PAGE: usize = 50;
 /// `GET /api/links/jobs/{jobId}?wait=SECONDS`
 pub(crate) async fn one(
     State(state): State<Shared>,
-    Path(job_id): Path<String>,
+    PathParts(job_id): PathParts<String>,
     uri: Uri,
     Signed { caller, .. }: Signed<NoBody>,
 ) -> Result<Response, Refused> {
@@ -87,7 +88,7 @@ fn filter(caller: &Caller, uri: &Uri) -> Result<JobFilter, Refusal> {
 /// `DELETE /api/links/jobs/{jobId}`
 pub(crate) async fn cancel(
     State(state): State<Shared>,
-    Path(job_id): Path<String>,
+    PathParts(job_id): PathParts<String>,
     uri: Uri,
     Signed { caller, .. }: Signed<NoBody>,
 ) -> Result<Response, Refused> {

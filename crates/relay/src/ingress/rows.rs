@@ -1,6 +1,6 @@
 //! Rows for scripts: what the newest job said, and whether money may be spent now.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use protocol::RowPage;
@@ -11,13 +11,14 @@ use crate::ingress::jobs::{DEFAULT_PAGE, PAGE};
 use crate::ingress::limits::Refused;
 use crate::ingress::query::Query;
 use crate::ingress::signature::{Caller, NoBody, Signed};
+use crate::path::PathParts;
 use crate::problem::Refusal;
 use crate::state::Shared;
 
 /// `GET /api/rows/{source}/{rowId}`
 pub(crate) async fn one(
     State(state): State<Shared>,
-    Path((source, row_id)): Path<(String, String)>,
+    PathParts((source, row_id)): PathParts<(String, String)>,
     uri: Uri,
     Signed { caller, .. }: Signed<NoBody>,
 ) -> Result<Response, Refused> {

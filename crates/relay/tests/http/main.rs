@@ -16,6 +16,7 @@ mod noise;
 mod order;
 mod problems;
 mod races;
+mod rows;
 mod signatures;
 mod silence;
 mod stage;
