@@ -51,6 +51,8 @@ struct Pending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Decision {
     None,
+    /// Being stored: to the desktop that polls it is not decided yet.
+    Approving,
     Approved,
     Denied,
 }
@@ -99,7 +101,7 @@ pub(crate) async fn token(State(state): State<Shared>, request: Request) -> Resu
     match state.links.poll(&message.device_code, state.link_interval_seconds) {
         Some(Err(refusal)) => return Err(refusal),
         Some(Ok(Decision::Denied)) => return Err(Refusal::AccessDenied),
-        Some(Ok(Decision::None)) => return Err(Refusal::AuthorizationPending),
+        Some(Ok(Decision::None | Decision::Approving)) => return Err(Refusal::AuthorizationPending),
         // Approved here, or before a restart: only the database knows whether it was used.
         Some(Ok(Decision::Approved)) => {}
         // A code that this relay never gave out must not reach the database: nobody has authenticated.
@@ -169,13 +171,14 @@ impl PendingLinks {
     pub(crate) async fn approve(&self, state: &crate::state::RelayState, user_code: &str) -> Result<PendingLink, Refusal> {
         let user_code = canonical(user_code);
         let pending = self.pending().into_iter().find(|link| link.user_code == user_code).ok_or(Refusal::NotFound)?;
-        let link = self.decide(&user_code, Decision::Approved).ok_or(Refusal::NotFound)?;
+        let link = self.decide(&user_code, Decision::Approving).ok_or(Refusal::NotFound)?;
         let approved = ApprovedLink { account: state.operator_account, expires_at: state.now().plus_seconds(CODE_SECONDS.into()), ..link };
         if let Err(error) = state.store.approve_link(approved).await {
             // Nothing is approved that is not stored.
             self.decide_again(&user_code, Decision::None);
             return Err(error.into());
         }
+        self.decide_again(&user_code, Decision::Approved);
         tracing::info!(device.name = pending.name, "linking approved");
         Ok(pending)
     }

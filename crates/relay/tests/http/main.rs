@@ -11,6 +11,7 @@ mod jobs;
 mod keys;
 mod leases;
 mod limits;
+mod linking;
 mod mutations;
 mod noise;
 mod order;
