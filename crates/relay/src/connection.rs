@@ -1,16 +1,23 @@
 //! One accepted connection: which protocol it speaks, and how long it may take to say so.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::future::BoxFuture;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 /// Time until the first bytes, and for each request's head: silent connections are closed.
 const HEAD: Duration = Duration::from_secs(60);
+/// Time that a connection without a request under way gets when the relay shuts down: for a head that is still coming,
+/// and for the last answer to leave.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Bytes of a request's head.
 const MAX_HEAD_BYTES: usize = 32 * 1_024;
 /// Requests that one HTTP/2 connection may have under way.
@@ -26,35 +33,95 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, draining: CancellationToken) {
     let _ = stream.set_nodelay(true);
     let Some(is_h2) = speaks_h2(&stream, &draining).await else { return };
-    let service = TowerToHyperService::new(router.layer(axum::Extension(Peer(peer))));
+    let under_way = UnderWay::default();
+    let service = Counted { service: TowerToHyperService::new(router.layer(axum::Extension(Peer(peer)))), under_way: under_way.clone() };
     let io = TokioIo::new(stream);
-    // How a connection ends is its peer's business: a reset is no event.
-    let _ = if is_h2 {
+    if is_h2 {
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         builder.timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEAD_BYTES as u32);
         builder.keep_alive_interval(Some(HEAD)).keep_alive_timeout(HEAD);
-        let connection = builder.serve_connection(io, service);
-        tokio::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = draining.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
+        drive(builder.serve_connection(io, service), under_way, draining).await;
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD_BYTES).pipeline_flush(true);
-        let connection = builder.serve_connection(io, service);
-        tokio::pin!(connection);
-        tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = draining.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        drive(builder.serve_connection(io, service), under_way, draining).await;
+    }
+}
+
+/// Serves a connection until it ends. How it ends is its peer's business: a reset is no event.
+async fn drive(connection: impl GracefulConnection, under_way: UnderWay, draining: CancellationToken) {
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = under_way.never_began() => return,
+        () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    tokio::select! {
+        _ = connection => {}
+        () = under_way.none_for_a_while() => {}
+    }
+}
+
+/// How many requests a connection has had, and how many of them are under way.
+#[derive(Clone, Default)]
+struct UnderWay(Arc<(AtomicUsize, AtomicUsize)>);
+
+impl UnderWay {
+    /// Waits for [`HEAD`]; ends when not one request has come by then. HTTP/2 has no timer of its own for that.
+    async fn never_began(&self) {
+        tokio::time::sleep(HEAD).await;
+        if self.0.0.load(Ordering::Relaxed) > 0 {
+            std::future::pending().await
+        }
+    }
+
+    /// Waits until none has been under way for [`FAREWELL`]: what has not come whole by then was not accepted, and
+    /// whatever was answered has left.
+    async fn none_for_a_while(&self) {
+        let mut quiet = false;
+        loop {
+            tokio::time::sleep(FAREWELL / 2).await;
+            let none = self.0.1.load(Ordering::Relaxed) == 0;
+            if none && quiet {
+                return;
+            }
+            quiet = none;
+        }
+    }
+}
+
+/// Counts the requests that are under way, also those whose sender goes away.
+struct Counted<S> {
+    service: S,
+    under_way: UnderWay,
+}
+
+impl<S, B> hyper::service::Service<http::Request<B>> for Counted<S>
+where
+    S: hyper::service::Service<http::Request<B>>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
+
+    fn call(&self, request: http::Request<B>) -> Self::Future {
+        struct Leaves(UnderWay);
+        impl Drop for Leaves {
+            fn drop(&mut self) {
+                self.0.0.1.fetch_sub(1, Ordering::Relaxed);
             }
         }
-    };
+        let (had, now) = &*self.under_way.0;
+        had.fetch_add(1, Ordering::Relaxed);
+        now.fetch_add(1, Ordering::Relaxed);
+        let leaves = Leaves(self.under_way.clone());
+        let answer = self.service.call(request);
+        Box::pin(async move {
+            let _leaves = leaves;
+            answer.await
+        })
+    }
 }
 
 /// Looks at the first bytes without taking them. `None`: nothing came in time.
