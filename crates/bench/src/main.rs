@@ -10,6 +10,7 @@ mod http1;
 mod latency;
 mod load;
 mod machine;
+mod postgres;
 mod rig;
 
 use clap::{Parser, Subcommand};
@@ -26,10 +27,14 @@ struct Arguments {
 enum Benchmark {
     /// Signed durable admissions, hand-over to a waiting desktop, pulls and reports over a backlog.
     Admission(admission::Arguments),
+    /// The same over PostgreSQL: with millions of jobs waiting against none, with a neighbour that has a million, and what
+    /// the hot tables weigh after millions have passed through them.
+    Postgres(postgres::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Admission(arguments) => admission::run(&arguments),
+        Benchmark::Postgres(arguments) => postgres::run(&arguments),
     }
 }

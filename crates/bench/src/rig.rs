@@ -1,4 +1,5 @@
-//! A relay to be measured: in this process, on a runtime of its own, with an empty database in a folder of its own.
+//! A relay to be measured: in this process, on a runtime of its own, with an empty database in a folder of its own or a
+//! database that others have made.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -25,19 +26,22 @@ pub(crate) struct Rig {
     key_id: KeyId,
     secret: Secret,
     // Last, so that the database is closed before its folder goes.
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 impl Rig {
     /// Starts a relay whose database lies in a new folder within `folder`.
     pub(crate) fn start(folder: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("link-peeler-bench-").tempdir_in(folder)?;
+        let rig = Self::on(DatabaseUrl::Sqlite(folder.path().join("relay.db")), folder.path())?;
+        Ok(Self { _folder: Some(folder), ..rig })
+    }
+
+    /// Starts a relay on this database, with the keys that lie in `installation`.
+    pub(crate) fn on(database: DatabaseUrl, installation: &Path) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let mut config = Config::new(
-            SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            DatabaseUrl::Sqlite(folder.path().join("relay.db")),
-            InstallSecrets::load_or_create(folder.path())?,
-        );
+        let mut config =
+            Config::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), database, InstallSecrets::load_or_create(installation)?);
         config.bench_noop = true;
         let (key_id, secret) = (KeyId::generate(Environment::Live), Secret::generate());
         let (relay, account) = runtime.block_on(async {
@@ -51,7 +55,7 @@ impl Rig {
             }
             Ok((relay, account))
         })?;
-        Ok(Self { runtime, relay, account, key_id, secret, _folder: folder })
+        Ok(Self { runtime, relay, account, key_id, secret, _folder: None })
     }
 
     /// Where the relay listens.
@@ -64,11 +68,21 @@ impl Rig {
         Caller { address: self.address(), key_id: self.key_id.clone(), secret: self.secret.clone(), name: name.into(), next: 0 }
     }
 
-    /// Links a new device.
+    /// The account of its key.
+    pub(crate) fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// Links a new device of its account.
     pub(crate) fn device(&self, name: &str) -> anyhow::Result<Device> {
+        self.device_of(self.account, name)
+    }
+
+    /// Links a new device of another account.
+    pub(crate) fn device_of(&self, account: AccountId, name: &str) -> anyhow::Result<Device> {
         let (key, now) = (DeviceKey::generate(), SystemClock.now());
         let link = ApprovedLink {
-            account: self.account,
+            account,
             device_code: format!("bench-{name}"),
             public_key: key.public(),
             name: name.to_owned(),

@@ -185,8 +185,11 @@ pub fn new_database() -> String {
     create_database(&server).expect("a database is made")
 }
 
-/// `server` is a URL without a database.
-fn create_database(server: &str) -> Result<String> {
+/// The URL of a new, empty database on the server of this URL, which names no database.
+///
+/// # Errors
+/// When the server refuses.
+pub fn create_database(server: &str) -> Result<String> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     sql(&format!("{server}/postgres"), &format!("CREATE DATABASE {name}"))?;
