@@ -193,6 +193,18 @@ impl JobResult {
         }
     }
 
+    /// The verdict alone, with another detail: what is left to say when the evidence cannot be reported.
+    #[must_use]
+    pub fn without_evidence(&self, detail: impl Into<String>) -> Self {
+        Self {
+            conclusion: self.conclusion,
+            http_status: self.http_status,
+            engine: self.engine,
+            duration_ms: self.duration_ms,
+            ..Self::not_executed(detail, self.checked_at)
+        }
+    }
+
     /// Checks what serde cannot: a desktop is a stranger too. Bounds first, then that every URL that people may click
     /// is http(s), and that no text carries control characters.
     ///
