@@ -22,7 +22,7 @@ use crate::link_file::Link;
 use crate::linking::{self, LinkError};
 use crate::outbox::Outbox;
 use crate::relay_client::{CallError, RelayClient, Url, parse_relay_url};
-use crate::session::Session;
+use crate::run::Run;
 use crate::status::{Event, Journal, Status};
 use crate::{device_key, private_file, pull, upkeep};
 
@@ -60,7 +60,7 @@ pub enum StartError {
 
 /// A desktop at work. Dropping it stops everything without a farewell: its leases then end by themselves.
 pub struct Desktop {
-    session: Arc<Session>,
+    run: Arc<Run>,
     link: Link,
     relay_url: Url,
     data_dir: PathBuf,
@@ -99,7 +99,7 @@ impl Desktop {
             }
         };
         let stopping = CancellationToken::new();
-        let session = Arc::new(Session {
+        let run = Arc::new(Run {
             id: data_encoding::HEXLOWER.encode(&protocol::secret::random_bytes::<8>()),
             client: RelayClient::new(relay_url.clone(), Some((key, link.device_id)), Arc::clone(&config.clock))?,
             held: Held::new(config.concurrency, stopping.clone()),
@@ -112,14 +112,14 @@ impl Desktop {
             redial: Notify::new(),
             work: TaskTracker::new(),
         });
-        tracing::info!(device.id = %link.device_id, session = %session.id, relay = %relay_url, slots = session.held.slots(), "at work");
+        tracing::info!(device.id = %link.device_id, run = %run.id, relay = %relay_url, slots = run.held.slots(), "at work");
         let others = TaskTracker::new();
-        others.spawn(upkeep::run(Arc::clone(&session)));
-        others.spawn(upkeep::stop_ended_work(Arc::clone(&session)));
-        others.spawn(upkeep::watch(Arc::clone(&session)));
+        others.spawn(upkeep::renew_and_report(Arc::clone(&run)));
+        others.spawn(upkeep::stop_ended_work(Arc::clone(&run)));
+        others.spawn(upkeep::watch(Arc::clone(&run)));
         others.close();
-        let pulling = tokio::spawn(pull::run(Arc::clone(&session)));
-        Ok(Self { session, link, relay_url, data_dir: config.data_dir, pulling, others, _stops: stopping.drop_guard() })
+        let pulling = tokio::spawn(pull::bring_jobs(Arc::clone(&run)));
+        Ok(Self { run, link, relay_url, data_dir: config.data_dir, pulling, others, _stops: stopping.drop_guard() })
     }
 
     /// The desktop's id.
@@ -137,16 +137,16 @@ impl Desktop {
     /// What it is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        let (connection, totals) = self.session.journal.read();
+        let (connection, totals) = self.run.journal.read();
         Status {
             relay_url: self.relay_url.to_string(),
             device_id: self.link.device_id,
             account: self.link.account,
-            session: self.session.id.clone(),
+            run: self.run.id.clone(),
             connection,
-            slots: self.session.held.slots(),
-            running: self.session.held.describe(Instant::now()),
-            unsettled_results: self.session.outbox.len(),
+            slots: self.run.held.slots(),
+            running: self.run.held.describe(Instant::now()),
+            unsettled_results: self.run.outbox.len(),
             totals,
         }
     }
@@ -154,7 +154,7 @@ impl Desktop {
     /// What happens from now on. A listener that falls far behind loses events; the work goes on without it.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.session.journal.listen()
+        self.run.journal.listen()
     }
 
     /// The account's API keys, through this desktop's link.
@@ -162,29 +162,29 @@ impl Desktop {
     /// # Errors
     /// When its files cannot be read.
     pub fn keys(&self) -> Result<Keys, KeysError> {
-        Keys::open(&self.data_dir, Some(self.relay_url.as_str()), Arc::clone(&self.session.clock))
+        Keys::open(&self.data_dir, Some(self.relay_url.as_str()), Arc::clone(&self.run.clock))
     }
 
     /// Stops pulling and resolving, hands in what has come to a result, and gives the other leases back, so that another
     /// desktop goes on at once. Ends within seconds whether the relay answers or not.
     pub async fn shutdown(self) {
-        let session = self.session;
-        session.stopping.cancel();
+        let run = self.run;
+        run.stopping.cancel();
         let collect = self.pulling.await.ok().flatten();
-        session.work.close();
-        if tokio::time::timeout(WORK_ENDS_WITHIN, session.work.wait()).await.is_err() {
-            tracing::error!(jobs = session.work.len(), "work did not stop when it was told to");
+        run.work.close();
+        if tokio::time::timeout(WORK_ENDS_WITHIN, run.work.wait()).await.is_err() {
+            tracing::error!(jobs = run.work.len(), "work did not stop when it was told to");
         }
         self.others.wait().await;
         // What came to a result while it was being stopped is in the outbox, and no longer held.
-        let mut unfinished = session.running();
+        let mut unfinished = run.running();
         if let Some(request) = collect {
-            unfinished.extend(collect_leases(&session, request).await);
+            unfinished.extend(collect_leases(&run, request).await);
         }
-        hand_in_results(&session).await;
-        release(&session, unfinished).await;
-        if let Some(session) = Arc::into_inner(session) {
-            session.outbox.close().await;
+        hand_in_results(&run).await;
+        release(&run, unfinished).await;
+        if let Some(run) = Arc::into_inner(run) {
+            run.outbox.close().await;
         }
         tracing::info!("shut down");
     }
@@ -192,7 +192,7 @@ impl Desktop {
 
 impl std::fmt::Debug for Desktop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Desktop").field("link", &self.link).field("session", &self.session.id).finish_non_exhaustive()
+        f.debug_struct("Desktop").field("link", &self.link).field("run", &self.run.id).finish_non_exhaustive()
     }
 }
 
@@ -209,8 +209,8 @@ fn lock_folder(config: &Config) -> Result<File, StartError> {
 }
 
 /// The pull that was open may have leased jobs just before it was given up: the same poll id names them.
-async fn collect_leases(session: &Session, request: PullRequest) -> Vec<protocol::device::HeldJob> {
-    match session.client.post::<PullAnswer>("/api/device/pull", &request, FAREWELL_TIMEOUT).await {
+async fn collect_leases(run: &Run, request: PullRequest) -> Vec<protocol::device::HeldJob> {
+    match run.client.post::<PullAnswer>("/api/device/pull", &request, FAREWELL_TIMEOUT).await {
         Ok(answer) => answer.jobs.into_iter().map(|job| protocol::device::HeldJob { job_id: job.job_id, fence: job.fence }).collect(),
         Err(error) => {
             tracing::debug!(%error, "could not ask what the last pull leased; it ends by itself");
@@ -219,28 +219,28 @@ async fn collect_leases(session: &Session, request: PullRequest) -> Vec<protocol
     }
 }
 
-async fn hand_in_results(session: &Session) {
+async fn hand_in_results(run: &Run) {
     loop {
-        let results = session.outbox.take();
+        let results = run.outbox.take();
         if results.is_empty() {
             return;
         }
         let request = ReportRequest { results };
-        match session.client.post::<ReportAnswer>("/api/device/report", &request, FAREWELL_TIMEOUT).await {
-            Ok(answer) if !answer.outcomes.is_empty() => session.settled(request.results, &answer.outcomes).await,
-            Ok(_) => return session.outbox.put_back(request.results),
+        match run.client.post::<ReportAnswer>("/api/device/report", &request, FAREWELL_TIMEOUT).await {
+            Ok(answer) if !answer.outcomes.is_empty() => run.settled(request.results, &answer.outcomes).await,
+            Ok(_) => return run.outbox.put_back(request.results),
             Err(error) => {
                 tracing::info!(%error, results = request.results.len(), "results stay in the outbox until the next start");
-                return session.outbox.put_back(request.results);
+                return run.outbox.put_back(request.results);
             }
         }
     }
 }
 
-async fn release(session: &Session, unfinished: Vec<protocol::device::HeldJob>) {
+async fn release(run: &Run, unfinished: Vec<protocol::device::HeldJob>) {
     for jobs in unfinished.chunks(MAX_HELD_JOBS) {
         let request = ReleaseRequest { jobs: jobs.to_vec() };
-        match session.client.post::<ReleaseAnswer>("/api/device/release", &request, FAREWELL_TIMEOUT).await {
+        match run.client.post::<ReleaseAnswer>("/api/device/release", &request, FAREWELL_TIMEOUT).await {
             Ok(answer) => tracing::info!(released = answer.released, "gave leases back"),
             Err(error) => {
                 tracing::info!(%error, jobs = jobs.len(), "could not give leases back; they end by themselves");

@@ -22,7 +22,7 @@ mod outbox;
 mod private_file;
 mod pull;
 mod relay_client;
-mod session;
+mod run;
 mod sleep_watch;
 mod status;
 mod upkeep;

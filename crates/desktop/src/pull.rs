@@ -7,7 +7,7 @@ use std::time::Duration;
 use protocol::device::{MAX_PULL_JOBS, MAX_PULL_WAIT_SECONDS, PullRequest};
 
 use crate::backoff::random_fraction;
-use crate::session::{Ended, Session};
+use crate::run::{Ended, Run};
 use crate::work;
 
 /// The least that a pull waits; with jitter up to [`MAX_PULL_WAIT_SECONDS`], so that desktops do not come in step.
@@ -16,39 +16,39 @@ const MIN_WAIT_SECONDS: u32 = 45;
 const EARLY_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// Pulls until shutdown begins, then collects what an open pull may have leased, for the caller to release.
-pub(crate) async fn run(session: Arc<Session>) -> Option<PullRequest> {
-    let mut poll_id = session.new_poll_id();
+pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
+    let mut poll_id = run.new_poll_id();
     let mut early_and_empty = 0_u32;
     // Whether a pull under this id may have reached the relay without an answer reaching us.
     let mut unanswered = false;
     loop {
         tokio::select! {
             biased;
-            () = session.stopping.cancelled() => return unanswered.then(|| collect(poll_id)),
-            () = ready(&session) => {}
+            () = run.stopping.cancelled() => return unanswered.then(|| collect(poll_id)),
+            () = ready(&run) => {}
         }
-        let room = session.held.free().min(MAX_PULL_JOBS as usize);
-        let results = session.outbox.take_for_pull();
+        let room = run.held.free().min(MAX_PULL_JOBS as usize);
+        let results = run.outbox.take_for_pull();
         let wait_seconds = if results.is_empty() { wait_seconds(random_fraction()) } else { 0 };
         let waited = results.is_empty();
         let request = PullRequest {
             poll_id,
             max: u32::try_from(room).unwrap_or(MAX_PULL_JOBS),
             wait_seconds,
-            running: session.running(),
+            running: run.running(),
             results: Vec::new(),
         };
         let wait = Duration::from_secs(wait_seconds.into());
-        let ended = session.pull(request, results, wait).await;
-        session.outbox.pull_ended();
+        let ended = run.pull(request, results, wait).await;
+        run.outbox.pull_ended();
         match ended {
             Ended::Answered(answer, took) => {
                 // Answered: whatever it leased is here, so the next pull is another one.
-                (poll_id, unanswered) = (session.new_poll_id(), false);
+                (poll_id, unanswered) = (run.new_poll_id(), false);
                 let early = waited && answer.jobs.is_empty() && answer.lost.is_empty() && took + Duration::from_secs(1) < wait;
                 early_and_empty = if early { early_and_empty + 1 } else { 0 };
                 for job in answer.jobs.into_iter().take(room) {
-                    work::take_up(&session, job);
+                    work::take_up(&run, job);
                 }
             }
             // The same poll id again: the relay may have leased jobs whose names were lost on the way.
@@ -56,7 +56,7 @@ pub(crate) async fn run(session: Arc<Session>) -> Option<PullRequest> {
         }
         if early_and_empty > 0 {
             tokio::select! {
-                () = session.stopping.cancelled() => return None,
+                () = run.stopping.cancelled() => return None,
                 () = tokio::time::sleep(early_pause(early_and_empty, random_fraction())) => {}
             }
         }
@@ -69,15 +69,15 @@ fn collect(poll_id: protocol::PollId) -> PullRequest {
 }
 
 /// Returns when the relay may be dialled and there is room for a job.
-async fn ready(session: &Session) {
+async fn ready(run: &Run) {
     loop {
-        session.gate.open().await;
-        let (held, outbox) = (session.held.changed(), session.outbox.changed());
+        run.gate.open().await;
+        let (held, outbox) = (run.held.changed(), run.outbox.changed());
         tokio::pin!(held, outbox);
         // Before looking: a change between the look and the wait would be missed.
         held.as_mut().enable();
         outbox.as_mut().enable();
-        if session.held.free() > 0 && !session.outbox.is_full() {
+        if run.held.free() > 0 && !run.outbox.is_full() {
             return;
         }
         tokio::select! {

@@ -23,7 +23,7 @@ pub struct Status {
     /// The account it works for.
     pub account: AccountId,
     /// Random per start, for logs: tells two runs of one desktop apart.
-    pub session: String,
+    pub run: String,
     /// How it stands with the relay.
     pub connection: Connection,
     /// Jobs at once.

@@ -11,24 +11,24 @@ use resolver::ResolveRequest;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::session::Session;
+use crate::run::Run;
 
 /// Past this a job is given up here. The resolver's own budgets (60 s a chain, a second attempt, the browser after that)
 /// end far below; this is for the day they do not, since renewals would keep such a job for ever.
 const JOB_LIMIT: Duration = Duration::from_secs(600);
 
 /// Takes up a lease that arrived just now and starts its work.
-pub(crate) fn take_up(session: &Arc<Session>, job: LeasedJob) {
-    let Some(stop) = session.held.take_up(&job, Instant::now()) else { return };
-    session.journal.leased(&job);
-    session.work.spawn(work(Arc::clone(session), job, stop));
+pub(crate) fn take_up(run: &Arc<Run>, job: LeasedJob) {
+    let Some(stop) = run.held.take_up(&job, Instant::now()) else { return };
+    run.journal.leased(&job);
+    run.work.spawn(work(Arc::clone(run), job, stop));
 }
 
-async fn work(session: Arc<Session>, job: LeasedJob, stop: CancellationToken) {
+async fn work(run: Arc<Run>, job: LeasedJob, stop: CancellationToken) {
     let lease = HeldJob { job_id: job.job_id, fence: job.fence };
     let request = ResolveRequest { tracking_url: job.tracking_url, expected_domain: job.expected_domain, context: job.context };
     let began = Instant::now();
-    let resolving = tokio::time::timeout(JOB_LIMIT, AssertUnwindSafe(session.resolver.resolve(&request)).catch_unwind());
+    let resolving = tokio::time::timeout(JOB_LIMIT, AssertUnwindSafe(run.resolver.resolve(&request)).catch_unwind());
     let ended = tokio::select! {
         biased;
         () = stop.cancelled() => return,
@@ -37,7 +37,7 @@ async fn work(session: Arc<Session>, job: LeasedJob, stop: CancellationToken) {
     let given_up = |conclusion, detail: String| JobResult {
         conclusion,
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        ..JobResult::not_executed(detail, session.clock.now())
+        ..JobResult::not_executed(detail, run.clock.now())
     };
     let result = match ended {
         Ok(Ok(result)) => result,
@@ -48,10 +48,10 @@ async fn work(session: Arc<Session>, job: LeasedJob, stop: CancellationToken) {
         Err(_) => given_up(Conclusion::TimedOut, format!("no end after {} s", JOB_LIMIT.as_secs())),
     };
     let reported = ReportedResult { job_id: lease.job_id, fence: lease.fence, result };
-    session.journal.resolved(&reported);
+    run.journal.resolved(&reported);
     // Kept first, freed second: the pull that fills this slot again carries the result along.
-    if let Err(error) = session.outbox.keep(reported).await {
+    if let Err(error) = run.outbox.keep(reported).await {
         tracing::error!(%error, job.id = %lease.job_id, "could not keep a result on the disk; reporting it all the same");
     }
-    session.held.let_go(lease);
+    run.held.let_go(lease);
 }

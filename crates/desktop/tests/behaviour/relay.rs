@@ -282,7 +282,8 @@ fn check_signature(shared: &Shared, method: &Method, uri: &Uri, headers: &Header
 }
 
 async fn pull(shared: &Shared, request: PullRequest) -> Response {
-    let mut answer = PullAnswer { jobs: Vec::new(), lost: Vec::new(), outcomes: Vec::new(), server_time: SystemClock.now(), lease_seconds: None };
+    let mut answer =
+        PullAnswer { jobs: Vec::new(), lost: Vec::new(), outcomes: Vec::new(), server_time: SystemClock.now(), lease_seconds: None };
     {
         let mut script = shared.script.lock().unwrap();
         if let Some(refusal) = refused_results(&mut script, &request.results) {

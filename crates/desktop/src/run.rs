@@ -21,7 +21,7 @@ use crate::status::{Connection, Journal};
 const PAUSE_WHEN_UNWELCOME: Duration = Duration::from_secs(60);
 
 /// What the loops of one run share.
-pub(crate) struct Session {
+pub(crate) struct Run {
     /// Random per start. Never a host name: it goes into logs that are passed around.
     pub(crate) id: String,
     pub(crate) client: RelayClient,
@@ -49,7 +49,7 @@ pub(crate) enum Ended<A> {
     GivenUp,
 }
 
-impl Session {
+impl Run {
     pub(crate) fn new_poll_id(&self) -> PollId {
         PollId::random(self.clock.now())
     }
