@@ -214,6 +214,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_older_relay_starts_again_beside_newer_ones_unless_a_step_forbids_it() {
+        let database = testkit::postgres::new_database();
+        let mut connection = Connection::open(&PostgresUrl::parse(&database).unwrap()).await.unwrap();
+        super::postgres(&mut connection).await.unwrap();
+        let newer = |version: i32, name: &str| {
+            let step = format!("INSERT INTO refinery_schema_history VALUES ({version}, '{name}', '2030-01-01T00:00:00Z', '1')");
+            testkit::postgres::sql(&database, &step).unwrap();
+        };
+        newer(1_000, "adds_something");
+        super::postgres(&mut connection).await.unwrap();
+        newer(1_001, "drops_what_we_read__needs_1000");
+        let refused = super::postgres(&mut connection).await.unwrap_err().to_string();
+        assert!(refused.contains("upgrade it"), "{refused}");
+        // The migration lock was given back all the same.
+        let held = testkit::postgres::sql(&database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").unwrap();
+        assert_eq!(held, "0");
+    }
+
+    #[tokio::test]
     async fn ten_that_start_at_once_migrate_once() {
         let url = PostgresUrl::parse(&testkit::postgres::new_database()).unwrap();
         let starts = (0..10).map(|_| async {

@@ -1,6 +1,7 @@
 //! `db check` finds what must never be, says it by name, and repairs counters alone.
 
-use store::admin::{CheckReport, check};
+use store::DatabaseUrl;
+use store::admin::{CheckReport, check, migrate};
 
 use super::{fill, tamper};
 use crate::fixture::Fixture;
@@ -94,7 +95,23 @@ fn violations(report: &CheckReport) -> Vec<(&'static str, u64)> {
 /// Bytes as each database writes them.
 fn literal(fixture: &Fixture, hex: &str) -> String {
     match fixture.database.url() {
-        store::DatabaseUrl::Sqlite(_) => format!("x'{hex}'"),
-        store::DatabaseUrl::Postgres(_) => format!("'\\x{hex}'::bytea"),
+        DatabaseUrl::Sqlite(_) => format!("x'{hex}'"),
+        DatabaseUrl::Postgres(_) => format!("'\\x{hex}'::bytea"),
     }
+}
+
+#[tokio::test]
+async fn a_standby_can_be_checked_in_the_primarys_place() {
+    let primary = testkit::postgres::Server::start(&["fsync=off"]).unwrap();
+    let url = DatabaseUrl::Postgres(primary.new_database().unwrap());
+    migrate(&url).await.unwrap();
+    let DatabaseUrl::Postgres(text) = &url else { unreachable!() };
+    testkit::postgres::sql(text, "INSERT INTO backlog VALUES ('\\x00000000000000000000000000000001', 5)").unwrap();
+    let standby = testkit::postgres::Server::start_standby(&primary, "standby", &["fsync=off"]).unwrap();
+    let copy = DatabaseUrl::Postgres(text.replace(&primary.url(), &standby.url()));
+    assert_ne!(copy, url);
+    let report = check(&copy, false).await.unwrap();
+    assert_eq!(violations(&report), [("unknown_account", 1), ("backlog_counter", 1)]);
+    let refused = check(&copy, true).await.unwrap_err().to_string();
+    assert!(refused.contains("read-only"), "{refused}");
 }
