@@ -25,7 +25,7 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
         tokio::select! {
             biased;
             () = run.stopping.cancelled() => return unanswered.then(|| collect(poll_id)),
-            () = ready(&run) => {}
+            () = run.until_ready(|| run.held.free() > 0 && !run.outbox.is_full(), || None) => {}
         }
         let room = run.held.free().min(MAX_PULL_JOBS as usize);
         let results = run.outbox.take_for_pull();
@@ -66,25 +66,6 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
 /// Asks for nothing new and only for what the given-up pull has leased.
 fn collect(poll_id: protocol::PollId) -> PullRequest {
     PullRequest { poll_id, max: 0, wait_seconds: 0, running: Vec::new(), results: Vec::new() }
-}
-
-/// Returns when the relay may be dialled and there is room for a job.
-async fn ready(run: &Run) {
-    loop {
-        run.gate.open().await;
-        let (held, outbox) = (run.held.changed(), run.outbox.changed());
-        tokio::pin!(held, outbox);
-        // Before looking: a change between the look and the wait would be missed.
-        held.as_mut().enable();
-        outbox.as_mut().enable();
-        if run.held.free() > 0 && !run.outbox.is_full() {
-            return;
-        }
-        tokio::select! {
-            () = held => {}
-            () = outbox => {}
-        }
-    }
 }
 
 fn wait_seconds(fraction: f64) -> u32 {

@@ -54,6 +54,27 @@ impl Run {
         PollId::random(self.clock.now())
     }
 
+    /// Returns when the relay may be dialled and there is `something` to dial it for. Looked at again when the jobs held or
+    /// the outbox change, and `at` the instant that is due next.
+    pub(crate) async fn until_ready(&self, something: impl Fn() -> bool, at: impl Fn() -> Option<Instant>) {
+        loop {
+            self.gate.open().await;
+            let (held, outbox) = (self.held.changed(), self.outbox.changed());
+            tokio::pin!(held, outbox);
+            // Before looking: a change between the look and the wait would be missed.
+            held.as_mut().enable();
+            outbox.as_mut().enable();
+            if something() {
+                return;
+            }
+            tokio::select! {
+                () = held => {}
+                () = outbox => {}
+                () = sleep_until(at()) => {}
+            }
+        }
+    }
+
     /// Sends a pull that waits up to `wait` and applies everything in its answer but the new jobs.
     pub(crate) async fn pull(&self, mut request: PullRequest, results: Vec<ReportedResult>, wait: Duration) -> Ended<PullAnswer> {
         request.results = results;
@@ -142,6 +163,14 @@ impl Run {
     /// What to name as running in a pull.
     pub(crate) fn running(&self) -> Vec<HeldJob> {
         self.held.running()
+    }
+}
+
+/// For ever, when there is nothing to wait for.
+pub(crate) async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -8,7 +8,7 @@ use protocol::device::{PullRequest, ReportAnswer, ReportRequest};
 use tokio::time::Instant;
 
 use crate::relay_client::ANSWER_TIMEOUT;
-use crate::run::{Ended, Run};
+use crate::run::{self, Ended, Run};
 use crate::sleep_watch::{SleepWatch, TICK};
 
 /// Without any request coming to an end for so long something is wrong that nobody foresaw: everything is dialled anew.
@@ -20,7 +20,10 @@ pub(crate) async fn renew_and_report(run: Arc<Run>) {
         tokio::select! {
             biased;
             () = run.stopping.cancelled() => return,
-            () = something_to_do(&run) => {}
+            () = run.until_ready(
+                || renewal_is_due(&run) || run.outbox.wants_report(),
+                || run.held.due().map(|due| due.renew_at),
+            ) => {}
         }
         if renewal_is_due(&run) {
             renew(&run).await;
@@ -32,24 +35,6 @@ pub(crate) async fn renew_and_report(run: Arc<Run>) {
 
 fn renewal_is_due(run: &Run) -> bool {
     run.held.due().is_some_and(|due| due.renew_at <= Instant::now())
-}
-
-async fn something_to_do(run: &Run) {
-    loop {
-        run.gate.open().await;
-        let (held, outbox) = (run.held.changed(), run.outbox.changed());
-        tokio::pin!(held, outbox);
-        held.as_mut().enable();
-        outbox.as_mut().enable();
-        if renewal_is_due(run) || run.outbox.wants_report() {
-            return;
-        }
-        tokio::select! {
-            () = held => {}
-            () = outbox => {}
-            () = sleep_until(run.held.due().map(|due| due.renew_at)) => {}
-        }
-    }
 }
 
 async fn renew(run: &Run) {
@@ -83,7 +68,7 @@ pub(crate) async fn stop_ended_work(run: Arc<Run>) {
             biased;
             () = run.stopping.cancelled() => return,
             () = held => {}
-            () = sleep_until(run.held.due().map(|due| due.ends)) => {}
+            () = run::sleep_until(run.held.due().map(|due| due.ends)) => {}
         }
     }
 }
@@ -115,11 +100,4 @@ fn dial_anew(run: &Run) {
     run.client.start_afresh();
     run.gate.open_now();
     run.redial.notify_waiters();
-}
-
-async fn sleep_until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant).await,
-        None => std::future::pending().await,
-    }
 }
