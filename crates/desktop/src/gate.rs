@@ -53,15 +53,7 @@ impl Gate {
         pause
     }
 
-    /// The relay answered.
-    pub(crate) fn succeeded(&self) {
-        let mut state = lock(&self.state);
-        state.backoff.succeeded();
-        state.closed_until = None;
-        state.last_end = Instant::now();
-    }
-
-    /// Forgets the pause: after the machine has slept, what was known about the network is old.
+    /// The relay answered, or what was known about the network is old: whoever waits goes on at once.
     pub(crate) fn open_now(&self) {
         let mut state = lock(&self.state);
         state.backoff.succeeded();
@@ -82,14 +74,18 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_gate_opens_when_the_pause_is_over_or_the_machine_woke() {
+    async fn the_gate_opens_when_the_pause_is_over() {
         let gate = Gate::new();
         gate.open().await;
         let began = Instant::now();
         let pause = gate.failed(Some(Duration::from_secs(20)));
         gate.open().await;
         assert!(began.elapsed() >= Duration::from_secs(20) && began.elapsed() <= pause + Duration::from_millis(1));
+    }
 
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_goes_on_when_the_relay_has_answered_another() {
+        let gate = Gate::new();
         gate.failed(Some(Duration::from_secs(300)));
         let began = Instant::now();
         tokio::join!(gate.open(), async { gate.open_now() });
@@ -102,7 +98,7 @@ mod tests {
         gate.failed(Some(Duration::from_secs(500)));
         tokio::time::advance(Duration::from_secs(400)).await;
         assert_eq!(gate.silent_for(Instant::now()), Duration::ZERO);
-        gate.succeeded();
+        gate.open_now();
         tokio::time::advance(Duration::from_secs(121)).await;
         assert_eq!(gate.silent_for(Instant::now()), Duration::from_secs(121));
     }

@@ -112,7 +112,7 @@ impl Run {
             () = self.redial.notified() => Ended::GivenUp,
             ended = call => match ended {
                 Ok(answer) => {
-                    self.gate.succeeded();
+                    self.gate.open_now();
                     self.journal.connection(Connection::Connected);
                     Ended::Answered(answer, sent.elapsed())
                 }
@@ -133,7 +133,7 @@ impl Run {
     fn pull_failed(&self, error: &CallError, results: Vec<ReportedResult>) {
         if is_about_content(error) && !results.is_empty() {
             // The relay answers; what it says of the results alone will show whether they are to blame.
-            self.gate.succeeded();
+            self.gate.open_now();
             self.outbox.suspected(results);
         } else {
             self.outbox.put_back(results);
@@ -144,7 +144,7 @@ impl Run {
     /// A report of `results` failed.
     pub(crate) async fn report_failed(&self, error: &CallError, results: Vec<ReportedResult>) {
         if is_about_content(error) {
-            self.gate.succeeded();
+            self.gate.open_now();
             if let Some(dropped) = self.outbox.refused(results).await {
                 self.journal.dropped(dropped.job_id, error.to_string());
             }
