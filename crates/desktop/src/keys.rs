@@ -4,6 +4,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::key::{KeyInfo, KeyList, NewKey};
 use protocol::{Clock, Environment, KeyId, Secret};
@@ -11,10 +12,14 @@ use protocol::{Clock, Environment, KeyId, Secret};
 use crate::device_key;
 use crate::keyring::Keyring;
 use crate::link_file::Link;
-use crate::relay_client::{CallError, RelayClient, parse_relay_url};
+use crate::relay_client::{CallError, Refusal, RelayClient, parse_relay_url};
 
 /// Tries at handing a new key in: the same id with the same secret again is the same key, so a lost answer is no harm.
 const TRIES: usize = 3;
+/// Between two tries, unless the relay asks for another; a person waits.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause that is followed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why keys could not be listed or changed.
 #[derive(Debug, thiserror::Error)]
@@ -66,26 +71,26 @@ impl Keys {
     /// Makes a key: in the keyring first, so that no key can exist whose secret nobody has.
     ///
     /// # Errors
-    /// When the keyring cannot be written, or the relay did not take the key. After a refusal the keyring forgets it.
+    /// When the keyring cannot be written, or the relay did not take the key. The keyring forgets it only when the relay
+    /// surely does not have it: after a failure of the relay's, or an answer that was lost, it may.
     pub async fn create(&self, environment: Environment, label: &str) -> Result<CreatedKey, KeysError> {
         let created = CreatedKey { key_id: KeyId::generate(environment), secret: Secret::generate() };
         self.keyring.put(&created.key_id, label, &created.secret)?;
         let request = NewKey { key_id: created.key_id.clone(), secret: created.secret.clone(), label: label.to_owned() };
         let mut tries = 1;
-        loop {
-            match self.client.post_only("/api/device/keys", &request).await {
-                Ok(()) => break,
-                Err(CallError::Unreachable(reason)) if tries < TRIES => {
-                    tracing::warn!(%reason, tries, "handing the new key in once more");
-                    tries += 1;
+        while let Err(error) = self.client.post_only("/api/device/keys", &request).await {
+            let is_definite = error.refusal().is_some_and(Refusal::is_definite);
+            if is_definite || tries == TRIES {
+                if is_definite && tries == 1 {
+                    self.keyring.remove(&created.key_id)?;
+                } else {
+                    tracing::warn!(key.id = %created.key_id, "the relay may have this key all the same; its secret stays in the keyring");
                 }
-                Err(error) => {
-                    if error.refusal().is_some() {
-                        self.keyring.remove(&created.key_id)?;
-                    }
-                    return Err(error.into());
-                }
+                return Err(error.into());
             }
+            tracing::warn!(%error, tries, "handing the new key in once more");
+            tokio::time::sleep(error.retry_after().unwrap_or(PAUSE).min(LONGEST_PAUSE)).await;
+            tries += 1;
         }
         tracing::info!(key.id = %created.key_id, %environment, "made an API key; its secret lies in a file that only its owner can read");
         Ok(created)

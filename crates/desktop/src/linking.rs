@@ -8,7 +8,7 @@ use protocol::linking::{LinkPoll, LinkRequest, LinkStarted, Linked};
 
 use crate::backoff::{Backoff, random_fraction};
 use crate::config::LinkEvent;
-use crate::relay_client::{ANSWER_TIMEOUT, CallError, RelayClient};
+use crate::relay_client::{ANSWER_TIMEOUT, CallError, Refusal, RelayClient};
 
 /// What `slow_down` adds to the interval, for good (RFC 8628, section 3.5).
 const SLOW_DOWN: Duration = Duration::from_secs(5);
@@ -89,7 +89,7 @@ async fn poll(
 
 /// What time may mend is waited for; what it cannot is returned.
 async fn wait_or_give_up(backoff: &mut Backoff, error: CallError, on_event: &(dyn Fn(LinkEvent) + Send + Sync)) -> Result<(), LinkError> {
-    if error.refusal().is_some_and(|refusal| (400..500).contains(&refusal.status) && !matches!(refusal.status, 408 | 429)) {
+    if error.refusal().is_some_and(Refusal::is_definite) {
         return Err(LinkError::Refused(error));
     }
     let pause = backoff.after_failure(error.retry_after(), random_fraction());

@@ -71,6 +71,15 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
+impl Refusal {
+    /// Whether the relay did nothing, and the same request again would be refused again. Its own failures, time-outs and
+    /// pauses are no such word: it may have acted, or act at the next try.
+    #[must_use]
+    pub fn is_definite(&self) -> bool {
+        (400..500).contains(&self.status) && !matches!(self.status, 408 | 425 | 429)
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.problem {

@@ -43,6 +43,30 @@ async fn a_key_that_the_relay_refused_leaves_no_secret_behind() {
 }
 
 #[tokio::test]
+async fn a_key_that_the_relay_may_have_keeps_its_secret() {
+    let stage = Stage::new().await;
+    let desktop = stage.desktop().await;
+    let keys = desktop.keys().unwrap();
+    stage.relay.next_new_key(Some(ProblemCode::OutcomeUnknown));
+    let made = keys.create(Environment::Live, "").await.unwrap();
+    stage.relay.seen(|seen| {
+        assert_eq!(seen.new_keys.len(), 2, "the same once more settles it");
+        assert!(seen.new_keys.iter().all(|key| (&key.key_id, &key.secret) == (&made.key_id, &made.secret)));
+    });
+    assert_eq!(keys.secret(&made.key_id).unwrap(), Some(made.secret));
+
+    for ends_with in [ProblemCode::Internal, ProblemCode::InvalidPayload] {
+        for code in [ProblemCode::OutcomeUnknown, ProblemCode::Internal, ends_with] {
+            stage.relay.next_new_key(Some(code));
+        }
+        keys.create(Environment::Live, "").await.unwrap_err();
+        let (tried, secret) = stage.relay.seen(|seen| seen.new_keys.last().map(|key| (key.key_id.clone(), key.secret.clone())).unwrap());
+        assert_eq!(keys.secret(&tried).unwrap(), Some(secret), "{ends_with}: the first try may have made it");
+    }
+    desktop.shutdown().await;
+}
+
+#[tokio::test]
 async fn without_a_linked_desktop_there_are_no_keys() {
     let folder = tempfile::tempdir().unwrap();
     let error = Keys::open(folder.path(), None, Arc::new(SystemClock)).unwrap_err();
