@@ -3,6 +3,7 @@
 use protocol::device_signature::DevicePublicKey;
 use protocol::{AccountId, DeviceId, UnixMillis};
 
+use crate::effects::EVERYONE;
 use crate::error::StoreError;
 use crate::lease;
 use crate::operation::Transaction;
@@ -33,6 +34,14 @@ pub(crate) async fn one(session: &mut Session<'_>, id: &DeviceId) -> Result<Opti
     session.row(&statement::DEVICE, &[id.into()]).await?.as_ref().map(record).transpose()
 }
 
+/// Every device of every account that has not been revoked: what a relay keeps in memory to verify with.
+pub(crate) async fn all(session: &mut Session<'_>) -> Result<Vec<DeviceRecord>, StoreError> {
+    let rows = session.rows(&statement::ALL_DEVICES, &[]).await?;
+    // One that cannot be read must not take the others away.
+    let readable = |row: &Row| record(row).inspect_err(|error| tracing::error!(%error, "a device cannot be used")).ok();
+    Ok(rows.iter().filter_map(readable).collect())
+}
+
 /// The devices of an account, in the order in which they were linked.
 pub(crate) async fn of_account(session: &mut Session<'_>, account: &AccountId) -> Result<Vec<DeviceRecord>, StoreError> {
     session.rows(&statement::DEVICES_OF_ACCOUNT, &[account.into()]).await?.iter().map(record).collect()
@@ -47,6 +56,8 @@ pub(crate) async fn revoke(
     let leases = transaction.session.rows(&statement::RELEASE_DEVICE, &[account.into(), device.into()]).await?;
     lease::requeue(transaction, *account, leases.iter(), *now).await?;
     transaction.effects.devices_changed = true;
+    // Its open pulls end now.
+    transaction.effects.ready.push((*account, EVERYONE));
     Ok(revoked)
 }
 

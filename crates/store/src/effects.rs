@@ -2,10 +2,13 @@
 
 use protocol::{AccountId, JobId};
 
+/// More than can wait for one account. Such counts can be added up.
+pub(crate) const EVERYONE: usize = u32::MAX as usize;
+
 /// Wake-ups that a commit is followed by.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Effects {
-    /// Accounts with newly leasable jobs, and how many.
+    /// Accounts with newly leasable jobs, and how many; [`EVERYONE`] when all who wait shall look.
     pub(crate) ready: Vec<(AccountId, usize)>,
     /// Jobs that have ended.
     pub(crate) ended: Vec<JobId>,

@@ -76,7 +76,10 @@ async fn leased_by_poll(transaction: &mut Transaction<'_>, order: &PullOrder) ->
 
 async fn lease_ready(transaction: &mut Transaction<'_>, order: &PullOrder) -> Result<Vec<LeasedJob>, StoreError> {
     let account = order.account;
-    let taken = transaction.session.rows(&statement::TAKE_READY, &[(&account).into(), order.now.into(), order.max.into()]).await?;
+    let taken = transaction
+        .session
+        .rows(&statement::TAKE_READY, &[(&account).into(), order.now.into(), order.max.into(), (&order.device).into()])
+        .await?;
     if taken.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,4 +1,5 @@
-//! Linking, as far as it is stored: an approved code waits here until the desktop that polls with it becomes a device.
+//! Linking, as far as it is stored: an approved code waits here until the desktop that polls with it becomes a device,
+//! and then, until it runs out, for the same desktop's asking again.
 
 use protocol::device_signature::DevicePublicKey;
 use protocol::linking::Linked;
@@ -7,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 use crate::operation::Transaction;
+use crate::session::Session;
 use crate::statement;
 
 /// A linking code that an operator has approved.
@@ -26,6 +28,7 @@ pub struct ApprovedLink {
     pub expires_at: UnixMillis,
 }
 
+/// Stores an approval. The same again is harmless.
 pub(crate) async fn approve(transaction: &mut Transaction<'_>, link: &ApprovedLink) -> Result<(), StoreError> {
     let hash = code_hash(&link.device_code);
     let parameters = [
@@ -36,8 +39,10 @@ pub(crate) async fn approve(transaction: &mut Transaction<'_>, link: &ApprovedLi
         (&link.platform).into(),
         link.expires_at.into(),
     ];
-    transaction.session.rows(&statement::INSERT_LINK, &parameters).await?;
-    Ok(())
+    match transaction.session.row(&statement::INSERT_LINK, &parameters).await? {
+        Some(_) => Ok(()),
+        None => Err(StoreError::Database("a linking code stands for another key already".to_owned())),
+    }
 }
 
 /// A desktop polls with its code.
@@ -48,12 +53,23 @@ pub(crate) struct Poll {
     pub(crate) now: UnixMillis,
 }
 
-/// Consumes an approved code and makes the device, together. `None`: no such code, or not approved, or used already.
+/// Whether a code has been approved and has not run out, used or not.
+pub(crate) async fn is_approved(session: &mut Session<'_>, (device_code, now): &(String, UnixMillis)) -> Result<bool, StoreError> {
+    let hash = code_hash(device_code);
+    Ok(session.row(&statement::LINK, &[(&hash).into(), (*now).into()]).await?.is_some())
+}
+
+/// Makes the device of an approved code, together with the note that the code is used; when it is used already, returns
+/// the device that was made. `None`: no such code, or not approved, or run out.
 pub(crate) async fn consume(transaction: &mut Transaction<'_>, poll: &Poll) -> Result<Option<Linked>, StoreError> {
     let hash = code_hash(&poll.device_code);
     let session = &mut transaction.session;
-    let Some(row) = session.row(&statement::CONSUME_LINK, &[(&hash).into(), poll.now.into()]).await? else {
-        return Ok(None);
+    let marked = session.row(&statement::CONSUME_LINK, &[(&hash).into(), poll.now.into(), (&poll.new_device_id).into()]).await?;
+    let Some(row) = marked else {
+        let Some(used) = session.row(&statement::LINK, &[(&hash).into(), poll.now.into()]).await? else { return Ok(None) };
+        let device: Option<DeviceId> = used.get(1)?;
+        let account = used.get(0)?;
+        return Ok(device.map(|device_id| Linked { device_id, account }));
     };
     let account: AccountId = row.get(0)?;
     let (public_key, name, platform): ([u8; 32], String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);

@@ -125,9 +125,11 @@ statements! {
 
     shared INSERT_DEVICE = "devices/insert_device";
     shared DEVICE = "devices/device";
+    shared ALL_DEVICES = "devices/all_devices";
     shared DEVICES_OF_ACCOUNT = "devices/devices_of_account";
     shared REVOKE_DEVICE = "devices/revoke_device";
     shared INSERT_LINK = "devices/insert_link";
+    shared LINK = "devices/link";
     shared CONSUME_LINK = "devices/consume_link";
 
     shared TOTALS = "admin/totals";

@@ -293,6 +293,14 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn devices(&self, account: AccountId) -> Result<Vec<DeviceRecord>, StoreError> {
+    /// Every device of every account that has not been revoked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn all_devices(&self) -> Result<Vec<DeviceRecord>, StoreError> {
+        self.0.readers.read(&self.0.settings, (), |session, _, ()| Box::pin(device::all(session))).await
+    }
+
         self.0.readers.read(&self.0.settings, account, |session, _, account| Box::pin(device::of_account(session, account))).await
     }
 
@@ -310,7 +318,7 @@ impl Store {
         self.0.wake.devices_version()
     }
 
-    /// Stores an approved linking code.
+    /// Stores an approved linking code. The same again is harmless.
     ///
     /// # Errors
     /// When the database fails or the queue is full.
@@ -318,7 +326,16 @@ impl Store {
         self.write(link, |transaction, link| Box::pin(link::approve(transaction, link))).await
     }
 
-    /// Makes a device of an approved code, once. `None` when there is no such approved code.
+    /// Whether a code has been approved and has not run out, used or not. Reads only.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn link_is_approved(&self, device_code: String, now: UnixMillis) -> Result<bool, StoreError> {
+        self.0.readers.read(&self.0.settings, (device_code, now), |session, _, code| Box::pin(link::is_approved(session, code))).await
+    }
+
+    /// Makes a device of an approved code, once; asked again, tells the same device again until the code runs out. `None`
+    /// when there is no such approved code.
     ///
     /// # Errors
     /// When the database fails or the queue is full.

@@ -42,17 +42,18 @@ impl Wake {
 
     /// Tells those of this process.
     fn tell_here(&self, effects: Effects) {
-        for (account, count) in effects.ready {
-            self.ready.tell(&account, count);
-        }
-        for job_id in effects.ended {
-            self.ended.tell(&job_id, usize::MAX);
-        }
+        // First, so that whoever is woken sees that what it knew is stale.
         if effects.keys_changed {
             self.keys_version.fetch_add(1, Ordering::Release);
         }
         if effects.devices_changed {
             self.devices_version.fetch_add(1, Ordering::Release);
+        }
+        for (account, count) in effects.ready {
+            self.ready.tell(&account, count);
+        }
+        for job_id in effects.ended {
+            self.ended.tell(&job_id, usize::MAX);
         }
     }
 

@@ -1,0 +1,1 @@
+SELECT account, device FROM device_links WHERE device_code_hash = $1 AND expires_at > $2
