@@ -21,6 +21,9 @@ pub struct LeasePolicy {
     pub lease_millis: i64,
     /// Attempts that a job has.
     pub attempts: u32,
+    /// Leases that a job has, those included that were never taken up: a job that kills every desktop which touches it
+    /// must end too.
+    pub leases: u32,
     /// Milliseconds before the second attempt; doubles with each further one.
     pub backoff_millis: i64,
     /// Milliseconds that a backoff never exceeds.
@@ -29,9 +32,13 @@ pub struct LeasePolicy {
 
 impl Default for LeasePolicy {
     fn default() -> Self {
-        Self { takeup_millis: 15_000, lease_millis: 60_000, attempts: 5, backoff_millis: 2_000, max_backoff_millis: 300_000 }
+        Self { takeup_millis: 15_000, lease_millis: 60_000, attempts: 5, leases: 50, backoff_millis: 2_000, max_backoff_millis: 300_000 }
     }
 }
+
+/// Leases that cost neither an attempt nor a wait: their answers were lost on the way, or a desktop that shut down gave
+/// them back.
+const FREE_LEASES: u32 = 10;
 
 /// What becomes of a job whose lease ended without a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,25 +88,27 @@ impl LeasePolicy {
     }
 
     /// What becomes of a job whose lease ended. `attempts` counts the ended one, unless it was never taken up: that one
-    /// is free. `jitter` is random, from 0 to 1.
+    /// is free. `leases` counts every lease that the job has had. `jitter` is random, from 0 to 1.
     #[must_use]
-    pub fn after_end(&self, attempts: u32, now: UnixMillis, deadline: UnixMillis, jitter: f64) -> AfterLease {
+    pub fn after_end(&self, attempts: u32, leases: u32, now: UnixMillis, deadline: UnixMillis, jitter: f64) -> AfterLease {
         if deadline <= now {
             return AfterLease::NotExecuted(WhyNotExecuted::DeadlinePassed);
         }
-        if attempts >= self.attempts {
-            return AfterLease::NotExecuted(WhyNotExecuted::AttemptsSpent(attempts));
+        if attempts >= self.attempts || leases >= self.leases {
+            return AfterLease::NotExecuted(WhyNotExecuted::AttemptsSpent(attempts.max(leases)));
         }
-        let due_at = now.plus_millis(self.backoff(attempts, jitter)).min(deadline);
+        let not_taken_up = leases.saturating_sub(attempts);
+        let waits_for = attempts.max(not_taken_up.saturating_sub(FREE_LEASES));
+        let due_at = now.plus_millis(self.backoff(waits_for, jitter)).min(deadline);
         AfterLease::Queued { due_at, attempts }
     }
 
-    /// Milliseconds to wait after so many attempts: doubling, bounded, between half and the whole of it by jitter, so
+    /// Milliseconds to wait after so many failures: doubling, bounded, between half and the whole of it by jitter, so
     /// that jobs which a dying desktop held together do not come back together.
-    fn backoff(&self, attempts: u32, jitter: f64) -> i64 {
-        let doublings = attempts.saturating_sub(1).min(32);
+    fn backoff(&self, failures: u32, jitter: f64) -> i64 {
+        let doublings = failures.saturating_sub(1).min(32);
         let whole = self.backoff_millis.saturating_mul(1_i64 << doublings).min(self.max_backoff_millis);
-        if attempts == 0 {
+        if failures == 0 {
             return 0;
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "at most max_backoff_millis")]
@@ -126,19 +135,23 @@ mod tests {
     #[test]
     fn what_becomes_of_a_job_whose_lease_ended() {
         let policy = LeasePolicy::default();
-        let due = |attempts, jitter| match policy.after_end(attempts, NOW, FAR, jitter) {
+        let due = |attempts, jitter| match policy.after_end(attempts, attempts.max(1), NOW, FAR, jitter) {
             AfterLease::Queued { due_at, attempts: spent } if spent == attempts => due_at.0 - NOW.0,
             other => panic!("{other:?}"),
         };
         assert_eq!(due(0, 1.0), 0, "a lease that was never taken up costs nothing");
         assert_eq!([due(1, 1.0), due(2, 1.0), due(3, 1.0), due(4, 1.0)], [2_000, 4_000, 8_000, 16_000]);
         assert_eq!([due(1, 0.0), due(4, 0.5)], [1_000, 12_000]);
-        assert_eq!(policy.after_end(5, NOW, FAR, 0.0), AfterLease::NotExecuted(WhyNotExecuted::AttemptsSpent(5)));
-        assert_eq!(policy.after_end(1, NOW, NOW, 0.0), AfterLease::NotExecuted(WhyNotExecuted::DeadlinePassed));
+        assert_eq!(policy.after_end(5, 5, NOW, FAR, 0.0), AfterLease::NotExecuted(WhyNotExecuted::AttemptsSpent(5)));
+        assert_eq!(policy.after_end(1, 1, NOW, NOW, 0.0), AfterLease::NotExecuted(WhyNotExecuted::DeadlinePassed));
+        let never_taken_up = |leases| policy.after_end(0, leases, NOW, FAR, 1.0);
+        assert_eq!(never_taken_up(10), AfterLease::Queued { due_at: NOW, attempts: 0 });
+        assert_eq!(never_taken_up(13), AfterLease::Queued { due_at: NOW.plus_seconds(8), attempts: 0 });
+        assert_eq!(never_taken_up(50), AfterLease::NotExecuted(WhyNotExecuted::AttemptsSpent(50)), "a job that kills desktops ends");
         let long = LeasePolicy { attempts: 100, ..policy };
         assert_eq!(long.backoff(99, 1.0), 300_000);
         assert_eq!(
-            policy.after_end(4, NOW, NOW.plus_seconds(1), 1.0),
+            policy.after_end(4, 4, NOW, NOW.plus_seconds(1), 1.0),
             AfterLease::Queued { due_at: NOW.plus_seconds(1), attempts: 4 },
             "a wait that would outlast the deadline ends with it"
         );

@@ -54,7 +54,10 @@ impl Keys {
     /// The key of this id, if it may sign now.
     pub(crate) async fn find(&self, key_id: &str) -> Result<Option<Arc<CachedKey>>, StoreError> {
         if self.version.load(Ordering::Acquire) != self.store.keys_version() {
-            self.reload_if_changed().await?;
+            // What is known goes on being used while the database cannot be asked; a reread follows within seconds.
+            if let Err(error) = self.reload_if_changed().await {
+                tracing::warn!(%error, "the keys could not be read again");
+            }
         }
         Ok(self.snapshot().get(key_id).cloned())
     }

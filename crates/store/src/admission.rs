@@ -66,7 +66,7 @@ impl AdmissionRequest {
         LogicalJob { account: self.account, environment: self.environment, idempotency_key: &self.fetch.idempotency_key }
     }
 
-    fn job_values(&self) -> [Value<'_>; 11] {
+    fn job_values<'v>(&'v self, expected_domain: Option<&'v str>) -> [Value<'v>; 11] {
         let fetch = &self.fetch;
         [
             (&self.account).into(),
@@ -76,7 +76,7 @@ impl AdmissionRequest {
             (&fetch.source).into(),
             (&fetch.row_id).into(),
             (&fetch.tracking_url).into(),
-            fetch.expected_domain.as_deref().into(),
+            expected_domain.into(),
             self.context_json.as_deref().into(),
             self.received_at.into(),
             self.expires_at.into(),
@@ -103,7 +103,7 @@ impl AdmissionRequest {
         ]
     }
 
-    fn row_values(&self) -> [Value<'_>; 7] {
+    fn row_values<'v>(&'v self, expected_domain: Option<&'v str>) -> [Value<'v>; 7] {
         let fetch = &self.fetch;
         [
             (&self.account).into(),
@@ -111,9 +111,13 @@ impl AdmissionRequest {
             (&fetch.source).into(),
             (&fetch.row_id).into(),
             (&fetch.tracking_url).into(),
-            fetch.expected_domain.as_deref().into(),
+            expected_domain.into(),
             (&self.new_job_id).into(),
         ]
+    }
+
+    fn row_key(&self) -> RowKey<'_> {
+        (self.account, self.environment, &self.fetch.source, &self.fetch.row_id)
     }
 
     fn new_record(&self) -> JobRecord {
@@ -130,6 +134,9 @@ impl AdmissionRequest {
         }
     }
 }
+
+/// Account, environment, source and row id.
+type RowKey<'r> = (AccountId, Environment, &'r str, &'r str);
 
 /// What became of a request. Refusals are answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -263,7 +270,7 @@ async fn gather_facts<'r>(
         Batch::new::<3>(&statement::USAGE_OF, of_months),
         Batch::new(&statement::FIND_EARLIER, keys),
     ];
-    let [plans, backlogs, usages, earlier] = session.all(&batches).await?.try_into().unwrap_or_default();
+    let [plans, backlogs, usages, earlier] = session.all(&batches).await?;
 
     let mut ledger = Ledger::default();
     for (number, row) in plans {
@@ -276,7 +283,7 @@ async fn gather_facts<'r>(
     }
     for (number, row) in usages {
         let (account, environment, month) = months[number];
-        ledger.enter_usage(account, environment, month, row.get(0)?);
+        ledger.enter_usage(account, environment, month, row.get::<i64>(0)?.max(0).unsigned_abs());
     }
     for (number, row) in earlier {
         let earlier = Earlier { job_id: row.get(0)?, fingerprint: Fingerprint(row.get(1)?) };
@@ -291,11 +298,16 @@ async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest
         *used.entry((request.account, request.environment, Month::of(request.received_at))).or_default() += 1;
         *waiting.entry(request.account).or_default() += 1;
     }
+    let domains = expected_domains(accepted);
+    let with_domains = || accepted.iter().copied().zip(domains.iter().copied());
     let batches = [
-        Batch::new(&statement::INSERT_JOB, accepted.iter().map(|request| request.job_values()).collect()),
+        Batch::new(&statement::INSERT_JOB, with_domains().map(|(request, domain)| request.job_values(domain)).collect()),
         Batch::new(&statement::INSERT_IDEMPOTENCY, accepted.iter().map(|request| request.idempotency_values()).collect()),
         Batch::new(&statement::INSERT_READY, accepted.iter().map(|request| request.ready_values()).collect()),
-        Batch::new(&statement::UPSERT_ROW, newest_of_each_row(accepted).map(AdmissionRequest::row_values).collect()),
+        Batch::new(
+            &statement::UPSERT_ROW,
+            newest_of_each_row(with_domains()).map(|(request, domain)| request.row_values(domain)).collect(),
+        ),
         usage_changes(&used),
         backlog_changes(&waiting),
     ];
@@ -304,13 +316,27 @@ async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest
     Ok(())
 }
 
+/// The domain that each job is checked against, as far as the batch knows it: its own, or else the one that an earlier job
+/// of the same row brought along in this batch. What the row had before, the statements look up.
+fn expected_domains<'r>(accepted: &[&'r AdmissionRequest]) -> Vec<Option<&'r str>> {
+    let mut of_rows: BTreeMap<RowKey<'r>, &'r str> = BTreeMap::new();
+    (accepted.iter())
+        .map(|request| match request.fetch.expected_domain.as_deref() {
+            Some(domain) => {
+                of_rows.insert(request.row_key(), domain);
+                Some(domain)
+            }
+            None => of_rows.get(&request.row_key()).copied(),
+        })
+        .collect()
+}
+
 /// A batch may hold several jobs of one row: the newest is the row's. In the order of the rows' keys, in which every
 /// transaction locks them.
-fn newest_of_each_row<'r>(accepted: &[&'r AdmissionRequest]) -> impl Iterator<Item = &'r AdmissionRequest> {
-    let newest: BTreeMap<_, _> = (accepted.iter())
-        .map(|request| ((request.account, request.environment, &request.fetch.source, &request.fetch.row_id), *request))
-        .collect();
-    newest.into_values()
+fn newest_of_each_row<'r>(
+    accepted: impl Iterator<Item = (&'r AdmissionRequest, Option<&'r str>)>,
+) -> impl Iterator<Item = (&'r AdmissionRequest, Option<&'r str>)> {
+    accepted.map(|newest| (newest.0.row_key(), newest)).collect::<BTreeMap<_, _>>().into_values()
 }
 
 /// The jobs that replays answer with, as they are now, by the replay's position in the batch.

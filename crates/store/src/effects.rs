@@ -19,6 +19,10 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
+    pub(crate) const fn new() -> Self {
+        Self { ready: Vec::new(), ended: Vec::new(), keys_changed: false, devices_changed: false }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.ended.is_empty() && !self.keys_changed && !self.devices_changed
     }

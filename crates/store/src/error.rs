@@ -36,8 +36,20 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// A failure of the embedded database. A file that another process holds, or a full disk, is no fault of the request:
+    /// the same one may go through later.
+    pub(crate) fn of_sqlite(place: &str, error: &rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+        match error.sqlite_error_code() {
+            Some(DatabaseBusy | DatabaseLocked | DiskFull) => Self::Unavailable(format!("{place}: {error}")),
+            _ => Self::in_statement(place, error),
+        }
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error.to_string())
+        Self::of_sqlite("sqlite", &error)
     }
 }

@@ -109,12 +109,13 @@ async fn lease_ready(transaction: &mut Transaction<'_>, order: &PullOrder) -> Re
     transaction.counters.add_waiting(account, -taken);
     let ids: Vec<[Value<'_>; 2]> = entries.iter().map(|entry| [(&account).into(), (&entry.job_id).into()]).collect();
     let details = transaction.session.rows_of_each(&statement::JOB_TO_LEASE, &ids).await?;
-    (details.iter())
-        .map(|(number, row)| {
-            let entry = &entries[*number];
-            leased_job(entry.job_id, entry.fence + 1, (ends[*number], entry.expires_at), order.now, row, 0)
-        })
-        .collect()
+    let jobs = details.iter().map(|(number, row)| {
+        let entry = &entries[*number];
+        let read = leased_job(entry.job_id, entry.fence + 1, (ends[*number], entry.expires_at), order.now, row, 0);
+        // It stays leased to nobody until that ends, again and again, and then ends itself. The others go on.
+        read.inspect_err(|error| tracing::error!(job.id = %entry.job_id, %error, "a job cannot be handed out")).ok()
+    });
+    Ok(jobs.flatten().collect())
 }
 
 /// `row` holds tracking URL, expected domain and context from column `first` on.

@@ -49,8 +49,12 @@ pub(crate) async fn spend(
             }
             Some(held) if held == slice => {}
             _ => {
-                turn(transaction, slice).await?;
-                slots.insert(slice.slot(), slice);
+                let held = turn(transaction, slice).await?;
+                slots.insert(slice.slot(), held);
+                if held > slice {
+                    numbers.iter().for_each(|&number| facts[number] = NonceFact::Forgotten);
+                    continue;
+                }
             }
         }
         let mut unspent = numbers;
@@ -77,14 +81,16 @@ async fn load_slots(transaction: &mut Transaction<'_>) -> Result<BTreeMap<usize,
     rows.iter().map(|row| Ok((usize::try_from(row.get::<i64>(0)?).unwrap_or(usize::MAX), NonceSlice(row.get(1)?)))).collect()
 }
 
-/// Drops what a slot holds and gives it to a newer slice, unless another relay has just done so.
-async fn turn(transaction: &mut Transaction<'_>, slice: NonceSlice) -> Result<(), StoreError> {
+/// Drops what a slot holds and gives it to a newer slice, unless another relay has just done so, or more. Returns the
+/// slice that the slot holds now.
+async fn turn(transaction: &mut Transaction<'_>, slice: NonceSlice) -> Result<NonceSlice, StoreError> {
     let slot = slice.slot();
     let turned = [i64::try_from(slot).unwrap_or_default().into(), slice.0.into()];
-    if transaction.session.row(&statement::TURN_NONCE_SLOT, &turned).await?.is_some() {
-        transaction.session.rows(&NONCES[slot].clear, &[]).await?;
+    if transaction.session.row(&statement::TURN_NONCE_SLOT, &turned).await?.is_none() {
+        return Ok(load_slots(transaction).await?.get(&slot).copied().unwrap_or(slice));
     }
-    Ok(())
+    transaction.session.rows(&NONCES[slot].clear, &[]).await?;
+    Ok(slice)
 }
 
 /// A nonce outside an admission: reads and cancellations are signed requests too.
@@ -123,7 +129,7 @@ pub(crate) async fn standing(
     let month = Month::of(*now);
     let usage = Batch::new(&statement::USAGE_OF, vec![[account.into(), (*environment).into(), month.into()]]);
     let plan = Batch::new(&statement::PLAN_OF, vec![[account.into()]]);
-    let [used, plan] = session.all(&[usage, plan]).await?.try_into().unwrap_or_default();
+    let [used, plan] = session.all(&[usage, plan]).await?;
     let plan = plan.first().map(|(_, row)| row.get::<String>(0)).transpose()?;
     let limit = plan.and_then(|plan| settings.plans.get(&plan)).and_then(|plan| plan.monthly_fetches);
     let used = used.first().map(|(_, row)| row.get(0)).transpose()?.unwrap_or(0);

@@ -71,32 +71,32 @@ pub(crate) async fn apply(
     let batch: Vec<[Value<'_>; 4]> =
         (first.iter()).map(|&at| [(&account).into(), (&results[at].job_id).into(), results[at].fence.into(), (&device).into()]).collect();
     let held = transaction.session.rows_of_each(&statement::END_LEASE, &batch).await?;
-    let applied: BTreeSet<usize> = held.iter().map(|(number, _)| first[*number]).collect();
-    let ending: Vec<Conclusive<'_>> = applied.iter().map(|&at| Conclusive::of(account, &results[at], device)).collect();
-    conclude(transaction, &ending, now).await?;
+    let held: Vec<usize> = held.iter().map(|(number, _)| first[*number]).collect();
+    let ending: Vec<Conclusive<'_>> = held.iter().map(|&at| Conclusive::of(account, &results[at], device)).collect();
+    let concluded = conclude(transaction, &ending, now).await?;
+    let applied: BTreeSet<usize> = concluded.into_iter().map(|number| held[number]).collect();
 
-    let late: Vec<&PreparedResult> = (0..results.len()).filter(|at| !applied.contains(at)).map(|at| &results[at]).collect();
-    let mut late_outcomes = late_outcomes(transaction, account, device, &late).await?.into_iter();
-    Ok((results.iter().enumerate())
-        .map(|(at, result)| {
-            let outcome = if applied.contains(&at) { Outcome::Applied } else { late_outcomes.next().unwrap_or(Outcome::Unknown) };
-            ReportOutcome { job_id: result.job_id, outcome }
-        })
-        .collect())
+    let late: Vec<usize> = (0..results.len()).filter(|at| !applied.contains(at)).collect();
+    let mut outcomes = vec![Outcome::Applied; results.len()];
+    for (at, outcome) in late.iter().zip(late_outcomes(transaction, account, device, results, &late).await?) {
+        outcomes[*at] = outcome;
+    }
+    Ok(results.iter().zip(outcomes).map(|(result, outcome)| ReportOutcome { job_id: result.job_id, outcome }).collect())
 }
 
-/// What became of results whose lease is not held (any more).
+/// What became of results, given by their position, whose lease is not held (any more).
 async fn late_outcomes(
     transaction: &mut Transaction<'_>,
     account: AccountId,
     device: DeviceId,
-    late: &[&PreparedResult],
+    results: &[PreparedResult],
+    late: &[usize],
 ) -> Result<Vec<Outcome>, StoreError> {
-    let batch: Vec<[Value<'_>; 2]> = late.iter().map(|result| [(&account).into(), (&result.job_id).into()]).collect();
+    let batch: Vec<[Value<'_>; 2]> = late.iter().map(|&at| [(&account).into(), (&results[at].job_id).into()]).collect();
     let mut outcomes = vec![Outcome::Unknown; late.len()];
     for (number, row) in transaction.session.rows_of_each(&statement::HOW_ENDED, &batch).await? {
         let (state, fence, by): (Option<i64>, Option<u32>, Option<DeviceId>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let was_this = state == Some(CONCLUDED) && fence == Some(late[number].fence) && by == Some(device);
+        let was_this = state == Some(CONCLUDED) && fence == Some(results[late[number]].fence) && by == Some(device);
         outcomes[number] = if was_this { Outcome::Duplicate } else { Outcome::Superseded };
     }
     Ok(outcomes)
@@ -126,8 +126,13 @@ impl<'r> Conclusive<'r> {
     }
 }
 
-/// Ends jobs: conclusion, evidence and row together. The jobs have left the queue tables already.
-pub(crate) async fn conclude(transaction: &mut Transaction<'_>, ending: &[Conclusive<'_>], now: UnixMillis) -> Result<(), StoreError> {
+/// Ends jobs: conclusion, evidence and row together. The jobs have left the queue tables already. Returns the positions
+/// of those that have ended by it.
+pub(crate) async fn conclude(
+    transaction: &mut Transaction<'_>,
+    ending: &[Conclusive<'_>],
+    now: UnixMillis,
+) -> Result<Vec<usize>, StoreError> {
     let batch: Vec<[Value<'_>; 7]> = (ending.iter())
         .map(|end| {
             let code = end.result.conclusion.code();
@@ -144,7 +149,7 @@ pub(crate) async fn conclude(transaction: &mut Transaction<'_>, ending: &[Conclu
         .collect();
     let ids = ending.iter().map(|end| [(&end.account).into(), (&end.job_id).into()]).collect::<Vec<[Value<'_>; 2]>>();
     let batches = [Batch::new(&statement::JOB_TO_CONCLUDE, ids), Batch::new(&statement::CONCLUDE_JOB, batch)];
-    let [mut concluded, ended] = transaction.session.all(&batches).await?.try_into().unwrap_or_default();
+    let [mut concluded, ended] = transaction.session.all(&batches).await?;
     // A job that had ended before, by a cancellation say, keeps its end.
     let ended: BTreeSet<usize> = ended.into_iter().map(|(number, _)| number).collect();
     concluded.retain(|(number, _)| ended.contains(number));
@@ -155,13 +160,13 @@ pub(crate) async fn conclude(transaction: &mut Transaction<'_>, ending: &[Conclu
         })
         .collect();
     transaction.session.each(&statement::INSERT_RESULT, &evidence).await?;
-    let mut rows = concluded.iter().map(|(number, row)| RowChange::of(&ending[*number], row)).collect::<Result<Vec<_>, _>>()?;
+    let mut rows = concluded.iter().map(|(number, row)| RowChange::of(&ending[*number], row, now)).collect::<Result<Vec<_>, _>>()?;
     // The order in which every transaction locks them.
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
     let rows: Vec<[Value<'_>; 11]> = rows.iter().map(RowChange::values).collect();
     transaction.session.each(&statement::CONCLUDE_ROW, &rows).await?;
     transaction.effects.ended.extend(concluded.iter().map(|(number, _)| ending[*number].job_id));
-    Ok(())
+    Ok(concluded.into_iter().map(|(number, _)| number).collect())
 }
 
 /// What a conclusion changes in its row.
@@ -172,19 +177,23 @@ struct RowChange<'r> {
     row_id: String,
     context_used: bool,
     checked: Fingerprint,
+    now: UnixMillis,
 }
 
 impl<'r> RowChange<'r> {
     /// `row` is that of `report/job_to_conclude`.
-    fn of(end: &'r Conclusive<'r>, row: &Row) -> Result<Self, StoreError> {
-        let context = read_context(row.get(5)?)?;
+    fn of(end: &'r Conclusive<'r>, row: &Row, now: UnixMillis) -> Result<Self, StoreError> {
+        // A context that cannot be read keeps the row from being ready, but the job from nothing: every job ends.
+        let context = read_context(row.get(5)?)
+            .inspect_err(|error| tracing::error!(job.id = %end.job_id, %error, "the context that was asked for is unreadable"));
         let (tracking_url, expected_domain): (String, Option<String>) = (row.get(3)?, row.get(4)?);
         Ok(Self {
             end,
             environment: row.get(0)?,
             source: row.get(1)?,
             row_id: row.get(2)?,
-            context_used: readiness::context_was_used(&context, end.result),
+            context_used: context.is_ok_and(|context| readiness::context_was_used(&context, end.result)),
+            now,
             checked: row_inputs(&tracking_url, expected_domain.as_deref()),
         })
     }
@@ -195,8 +204,10 @@ impl<'r> RowChange<'r> {
 
     fn values(&self) -> [Value<'_>; 11] {
         let result = self.end.result;
-        // A result without a chain says nothing about when the link was last checked.
-        let checked_at = (result.conclusion.class() != Class::Skipped && !result.hops.is_empty()).then_some(result.checked_at);
+        // A result without a chain says nothing about when the link was last checked. And a desktop whose clock is ahead
+        // must not keep a row fresh for longer than it is.
+        let has_chain = result.conclusion.class() != Class::Skipped && !result.hops.is_empty();
+        let checked_at = has_chain.then_some(result.checked_at.min(self.now));
         [
             (&self.end.account).into(),
             self.environment.into(),

@@ -24,13 +24,13 @@ use crate::migrate;
 use crate::nonce::{self, SpendOrder, SpentNonce};
 use crate::operation::{Pending, WriteFn};
 use crate::prune::{self, PruneCursor, PruneOrder, Pruned};
-use crate::reader::{PostgresReaders, Readers, SqliteReaders};
+use crate::reader::Readers;
 use crate::report::{self, PreparedResult, Report};
 use crate::row::{self, RowFilter, RowKey, RowRecordPage};
 use crate::session::{self, PostgresUrl};
 use crate::settings::Settings;
 use crate::upkeep::{self, Upkeep, UpkeepOrder};
-use crate::wake::remote::Outbox;
+use crate::wake::remote::Hints;
 use crate::wake::{self, EndedWatch, ReadyWatch, Wake};
 use crate::writer::{self, Lanes};
 
@@ -54,6 +54,8 @@ struct Tasks {
     writers: Vec<JoinHandle<()>>,
     /// Go on for as long as the store is open.
     endless: Vec<JoinHandle<()>>,
+    /// What the last transactions have to tell other relays.
+    hints: Option<Arc<Hints>>,
 }
 
 impl Store {
@@ -76,7 +78,7 @@ impl Store {
             let mut connection = session::sqlite::open(&path, false)?;
             migrate::sqlite(&mut connection)?;
             let (lanes, thread) = writer::sqlite::start(connection, for_writer, for_wake)?;
-            Ok::<_, StoreError>((Readers::Sqlite(SqliteReaders::new(&path)), lanes, thread))
+            Ok::<_, StoreError>((Readers::sqlite(&path), lanes, thread))
         });
         let (readers, lanes, thread) = opened.await.map_err(|_| StoreError::Closed)??;
         let tasks = Tasks { thread: Some(thread), ..Tasks::default() };
@@ -85,12 +87,12 @@ impl Store {
 
     async fn open_postgres(url: PostgresUrl, settings: Arc<Settings>) -> Result<Self, StoreError> {
         migrate::postgres(&mut session::postgres::Connection::open(&url).await?).await?;
-        let outbox = Arc::new(Outbox::default());
-        let wake = Arc::new(Wake::with_remote(Arc::clone(&outbox)));
+        let hints = Arc::new(Hints::default());
+        let wake = Arc::new(Wake::with_remote(Arc::clone(&hints)));
         let (lanes, writers) = writer::postgres::start(&url, &settings, &wake).await?;
-        let endless = wake::remote::start(&url, &wake, outbox);
-        let readers = Readers::Postgres(PostgresReaders::new(url));
-        let tasks = Tasks { thread: None, writers, endless };
+        let endless = wake::remote::start(&url, &wake, Arc::clone(&hints));
+        let readers = Readers::postgres(url);
+        let tasks = Tasks { thread: None, writers, endless, hints: Some(hints) };
         Ok(Self(Arc::new(Shared { settings, wake, readers, lanes, tasks: Mutex::new(tasks) })))
     }
 
@@ -109,6 +111,9 @@ impl Store {
         }
         for writer in tasks.writers {
             let _ = writer.await;
+        }
+        if let Some(hints) = tasks.hints {
+            hints.flush().await;
         }
         tasks.endless.iter().for_each(JoinHandle::abort);
     }
@@ -140,7 +145,7 @@ impl Store {
     pub async fn admit(&self, request: AdmissionRequest) -> Result<AdmissionAnswer, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.0.lanes.admit(request.account(), PendingAdmission { request, answer: None, reply })?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        answer.await.map_err(|_| StoreError::OutcomeUnknown)?
     }
 
     /// Spends the nonce of a signed request that is no admission.
@@ -288,11 +293,6 @@ impl Store {
         self.0.readers.read(&self.0.settings, id, |session, _, id| Box::pin(device::one(session, id))).await
     }
 
-    /// The devices of an account.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn devices(&self, account: AccountId) -> Result<Vec<DeviceRecord>, StoreError> {
     /// Every device of every account that has not been revoked.
     ///
     /// # Errors
@@ -301,6 +301,11 @@ impl Store {
         self.0.readers.read(&self.0.settings, (), |session, _, ()| Box::pin(device::all(session))).await
     }
 
+    /// The devices of an account.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn devices(&self, account: AccountId) -> Result<Vec<DeviceRecord>, StoreError> {
         self.0.readers.read(&self.0.settings, account, |session, _, account| Box::pin(device::of_account(session, account))).await
     }
 
@@ -429,7 +434,7 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         self.0.lanes.run(Box::new(Pending { input, function, output: None, reply }))?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        answer.await.map_err(|_| StoreError::OutcomeUnknown)?
     }
 
     /// As [`Self::write`], behind whatever the device has asked for before.
@@ -440,7 +445,7 @@ impl Store {
     {
         let (reply, answer) = oneshot::channel();
         self.0.lanes.run_for(device, Box::new(Pending { input, function, output: None, reply }))?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        answer.await.map_err(|_| StoreError::OutcomeUnknown)?
     }
 }
 

@@ -67,7 +67,7 @@ async fn reclaim_ended_leases(
         let attempts = if taken_up { job.attempts } else { job.attempts.saturating_sub(1) };
         // Each job a jitter of its own, from one random number and its id.
         let jitter = (order.jitter + f64::from(job.job_id.as_bytes()[15]) / 256.0).fract();
-        match policy.after_end(attempts, order.now, job.expires_at, jitter) {
+        match policy.after_end(attempts, job.fence, order.now, job.expires_at, jitter) {
             AfterLease::Queued { due_at, attempts } => {
                 transaction.counters.add_waiting(job.account, 1);
                 delayed.push((due_at, WaitingJob { attempts, ..job }));
@@ -126,7 +126,7 @@ async fn conclude_not_executed(transaction: &mut Transaction<'_>, ending: &[NotE
     let ending: Vec<Conclusive<'_>> = (ending.iter().zip(&results))
         .map(|(end, (result, json))| Conclusive { account: end.account, job_id: end.job_id, fence: end.fence, device: None, result, json })
         .collect();
-    conclude(transaction, &ending, now).await
+    conclude(transaction, &ending, now).await.map(|_| ())
 }
 
 /// Reads the first columns of `upkeep/take_ended_leases` and `upkeep/take_due`, which are the same.

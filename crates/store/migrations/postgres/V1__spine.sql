@@ -42,6 +42,7 @@ CREATE TABLE device_links (
     expires_at       BIGINT  NOT NULL,
     PRIMARY KEY (account, device_code_hash)
 );
+CREATE INDEX device_links_by_end ON device_links (expires_at);
 
 -- The job's record: written once at admission, once at its end. Where a job is in between, the queue tables say.
 CREATE TABLE jobs (

@@ -41,6 +41,7 @@ CREATE TABLE device_links (
     expires_at       INTEGER NOT NULL,
     PRIMARY KEY (account, device_code_hash)
 ) WITHOUT ROWID;
+CREATE INDEX device_links_by_end ON device_links (expires_at);
 
 -- The job's record: written once at admission, once at its end. Where a job is in between, the queue tables say.
 CREATE TABLE jobs (

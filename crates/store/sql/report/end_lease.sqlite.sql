@@ -1,4 +1,4 @@
--- By job, fence and device alone: a report that comes after the lease has run out still counts while nobody else
--- has taken the job.
+-- By job, fence and device alone: a report that comes after the lease has run out still counts until upkeep has taken
+-- the lease back.
 DELETE FROM leased
 WHERE account = $1 AND job_id = $2 AND fence = $3 AND device = $4

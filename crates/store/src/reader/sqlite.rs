@@ -16,12 +16,12 @@ use crate::writer::sqlite::at_once;
 pub(crate) struct SqliteReaders {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl SqliteReaders {
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), idle: Arc::default(), turns: Semaphore::new(CONNECTIONS) }
+        Self { path: path.to_owned(), idle: Arc::default(), turns: Arc::new(Semaphore::new(CONNECTIONS)) }
     }
 
     pub(super) async fn read<I, T>(&self, settings: &Arc<Settings>, input: I, function: ReadFn<I, T>) -> Result<T, StoreError>
@@ -29,9 +29,11 @@ impl SqliteReaders {
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let _turn = self.turns.acquire().await.map_err(|_| StoreError::Closed)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (settings, idle, path) = (Arc::clone(settings), Arc::clone(&self.idle), self.path.clone());
         let read = move || {
+            // Held to the end of the read, also when whoever asked for it has gone away.
+            let _turn = turn;
             let lent = lock(&idle).pop();
             let mut connection = lent.map_or_else(|| sqlite::open(&path, true), Ok)?;
             let outcome = at_once(function(&mut Session::Sqlite(&mut connection), &settings, &input));

@@ -65,23 +65,30 @@ impl Session<'_> {
         statement: &'static Statement,
         rows: &[[Value<'_>; N]],
     ) -> Result<Vec<NumberedRow>, StoreError> {
-        let mut answers = self.all(&[Batch::new(statement, rows.to_vec())]).await?;
-        Ok(answers.pop().unwrap_or_default())
+        let [answer] = self.all(&[Batch::new(statement, rows.to_vec())]).await?;
+        Ok(answer)
     }
 
     /// Runs several batches in order, without waiting for one's answer before sending the next (pipelining; on SQLite
     /// there is nothing to wait for). Rows are numbered as by [`Self::rows_of_each`].
-    pub(crate) async fn all(&mut self, batches: &[Batch<'_>]) -> Result<Vec<Vec<NumberedRow>>, StoreError> {
-        match self {
-            Self::Sqlite(connection) => batches.iter().map(|batch| sqlite::rows_of_batch(connection, batch)).collect(),
-            Self::Postgres(connection) => connection.all(batches).await,
-        }
+    pub(crate) async fn all<const K: usize>(&mut self, batches: &[Batch<'_>; K]) -> Result<[Vec<NumberedRow>; K], StoreError> {
+        let answers: Vec<Vec<NumberedRow>> = match self {
+            Self::Sqlite(connection) => batches.iter().map(|batch| sqlite::rows_of_batch(connection, batch)).collect::<Result<_, _>>()?,
+            Self::Postgres(connection) => connection.all(batches).await?,
+        };
+        answers.try_into().map_err(|_| StoreError::Corrupt("as many answers as batches were expected".to_owned()))
     }
 
     /// Begins a transaction that writes.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite(connection) => Ok(connection.execute_batch("BEGIN IMMEDIATE")?),
+            Self::Sqlite(connection) => {
+                // A transaction that could not be rolled back must not stand in the way of every later one.
+                if !connection.is_autocommit() {
+                    connection.execute_batch("ROLLBACK")?;
+                }
+                Ok(connection.execute_batch("BEGIN IMMEDIATE")?)
+            }
             Self::Postgres(connection) => connection.begin().await,
         }
     }

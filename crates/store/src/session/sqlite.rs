@@ -58,7 +58,7 @@ fn check_durability(connection: &Connection) -> Result<(), StoreError> {
 pub(super) fn rows(connection: &Connection, statement: &Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
     let mut prepared = prepare(connection, statement)?;
     let mut rows = Vec::new();
-    run(&mut prepared, parameters, |row| rows.push(row)).map_err(|error| StoreError::in_statement(statement.name, error))?;
+    run(&mut prepared, parameters, |row| rows.push(row)).map_err(|error| StoreError::of_sqlite(statement.name, &error))?;
     Ok(rows)
 }
 
@@ -72,7 +72,7 @@ pub(super) fn rows_of_batch(connection: &Connection, batch: &Batch<'_>) -> Resul
     let mut prepared = prepare(connection, batch.statement)?;
     for (number, parameters) in batch.rows().enumerate() {
         run(&mut prepared, parameters, |row| rows.push((number, row)))
-            .map_err(|error| StoreError::in_statement(batch.statement.name, error))?;
+            .map_err(|error| StoreError::of_sqlite(batch.statement.name, &error))?;
         if prepared.column_count() == 0 && connection.changes() > 0 {
             rows.push((number, Row(Vec::new())));
         }
@@ -81,7 +81,7 @@ pub(super) fn rows_of_batch(connection: &Connection, batch: &Batch<'_>) -> Resul
 }
 
 fn prepare<'c>(connection: &'c Connection, statement: &Statement) -> Result<CachedStatement<'c>, StoreError> {
-    connection.prepare_cached(statement.sqlite()).map_err(|error| StoreError::in_statement(statement.name, error))
+    connection.prepare_cached(statement.sqlite()).map_err(|error| StoreError::of_sqlite(statement.name, &error))
 }
 
 fn run(prepared: &mut CachedStatement<'_>, parameters: &[Value<'_>], mut each: impl FnMut(Row)) -> rusqlite::Result<()> {

@@ -20,13 +20,13 @@ pub(crate) struct Wake {
     ended: Waiters<JobId>,
     keys_version: AtomicU64,
     devices_version: AtomicU64,
-    remote: Option<Arc<remote::Outbox>>,
+    remote: Option<Arc<remote::Hints>>,
 }
 
 impl Wake {
     /// Wake-ups that also go to the other relays of the same database.
-    pub(crate) fn with_remote(outbox: Arc<remote::Outbox>) -> Self {
-        Self { remote: Some(outbox), ..Self::default() }
+    pub(crate) fn with_remote(hints: Arc<remote::Hints>) -> Self {
+        Self { remote: Some(hints), ..Self::default() }
     }
 
     /// Tells everyone whom a commit concerns.

@@ -3,7 +3,7 @@
 //! next. Hints, as all wake-ups: polling lies beneath.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::secret::random_bytes;
 use protocol::{AccountId, JobId};
@@ -23,17 +23,19 @@ const MAX_PAYLOAD: usize = 7_500;
 const MAX_WAITING: usize = 20_000;
 /// Notifications that wait to be read.
 const INBOX: usize = 1_024;
+/// Time that a store which closes spends on its last hints.
+const FLUSH: Duration = Duration::from_secs(1);
 /// Pause before connecting again.
 const RECONNECT: Duration = Duration::from_millis(200);
 
 /// What waits to be told to the other relays.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct Hints {
     waiting: Mutex<Effects>,
     changed: Notify,
 }
 
-impl Outbox {
+impl Hints {
     pub(super) fn add(&self, effects: Effects) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         for (account, count) in effects.ready {
@@ -51,6 +53,19 @@ impl Outbox {
         self.changed.notify_one();
     }
 
+    /// Whether everything has been sent.
+    fn is_empty(&self) -> bool {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Waits until everything has been sent, or for as long as is worth it.
+    pub(crate) async fn flush(&self) {
+        let started = Instant::now();
+        while !self.is_empty() && started.elapsed() < FLUSH {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     async fn take(&self) -> Effects {
         self.changed.notified().await;
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
@@ -58,16 +73,16 @@ impl Outbox {
 }
 
 /// Starts telling and listening. Ends when the tasks are aborted.
-pub(crate) fn start(url: &PostgresUrl, wake: &Arc<Wake>, outbox: Arc<Outbox>) -> Vec<JoinHandle<()>> {
+pub(crate) fn start(url: &PostgresUrl, wake: &Arc<Wake>, hints: Arc<Hints>) -> Vec<JoinHandle<()>> {
     // A relay need not hear itself.
     let own_id = data_encoding::HEXLOWER.encode(&random_bytes::<8>());
-    vec![tokio::spawn(tell(url.clone(), own_id.clone(), outbox)), tokio::spawn(listen(url.clone(), own_id, Arc::clone(wake)))]
+    vec![tokio::spawn(tell(url.clone(), own_id.clone(), hints)), tokio::spawn(listen(url.clone(), own_id, Arc::clone(wake)))]
 }
 
-async fn tell(url: PostgresUrl, own_id: String, outbox: Arc<Outbox>) {
+async fn tell(url: PostgresUrl, own_id: String, hints: Arc<Hints>) {
     loop {
         if let Ok(connection) = Connection::open(&url).await {
-            tell_over(&connection, &own_id, &outbox).await;
+            tell_over(&connection, &own_id, &hints).await;
         }
         tokio::time::sleep(RECONNECT).await;
     }
@@ -75,13 +90,13 @@ async fn tell(url: PostgresUrl, own_id: String, outbox: Arc<Outbox>) {
 
 /// Tells until the connection fails. What it failed with is told over the next one: that a key was revoked must not be
 /// forgotten.
-async fn tell_over(connection: &Connection, own_id: &str, outbox: &Outbox) {
+async fn tell_over(connection: &Connection, own_id: &str, hints: &Hints) {
     loop {
-        let effects = outbox.take().await;
+        let effects = hints.take().await;
         for payload in payloads(own_id, &effects) {
             if let Err(error) = connection.notify(CHANNEL, &payload).await {
                 tracing::debug!(%error, "a wake-up was not sent");
-                return outbox.add(effects);
+                return hints.add(effects);
             }
         }
     }

@@ -71,6 +71,7 @@ impl Batch {
             }
             Err(failed) => failed,
         };
+        wake.tell(failed.possible.clone());
         if self.len() == 1 || failed.is_fatal {
             tracing::error!(error = %failed.error, operations = self.len(), "transaction failed");
             self.answer(&Err(failed.error.clone()));
@@ -84,6 +85,7 @@ impl Batch {
                 Ok(effects) => batch.tell(wake, effects),
                 Err(failed) => {
                     tracing::error!(error = %failed.error, "transaction failed");
+                    wake.tell(failed.possible.clone());
                     batch.answer(&Err(failed.error.clone()));
                     if failed.is_fatal {
                         alone.for_each(|batch| batch.answer(&Err(failed.error.clone())));
@@ -100,7 +102,7 @@ impl Batch {
     async fn commit_alone(&mut self, session: &mut Session<'_>, settings: &Settings) -> Result<Effects, Failed> {
         for _ in 1..TRIES {
             match self.commit(session, settings).await {
-                Err(Failed { error: StoreError::Conflict(reason), is_fatal: false }) => tracing::warn!(reason, "trying again"),
+                Err(Failed { error: StoreError::Conflict(reason), is_fatal: false, .. }) => tracing::warn!(reason, "trying again"),
                 settled => return settled,
             }
         }
@@ -121,9 +123,10 @@ impl Batch {
             Ok(()) => Ok(effects),
             // Whether it was committed or not, another try on this connection would not know either. And what cannot be
             // had now cannot be had by each of the batch either, one wait after the other.
-            Err(error @ (StoreError::OutcomeUnknown | StoreError::Unavailable(_))) => Err(Failed::fatal(error)),
+            Err(error @ StoreError::OutcomeUnknown) => Err(Failed { error, is_fatal: true, possible: effects }),
+            Err(error @ StoreError::Unavailable(_)) => Err(Failed::fatal(error)),
             Err(error) => match session.rollback().await {
-                Ok(()) => Err(Failed { error, is_fatal: false }),
+                Ok(()) => Err(Failed { error, is_fatal: false, possible: Effects::default() }),
                 Err(_) => Err(Failed::fatal(error)),
             },
         }
@@ -167,10 +170,12 @@ struct Failed {
     error: StoreError,
     /// Whether the connection must not be used again.
     is_fatal: bool,
+    /// What may have happened all the same, when nobody knows: a wake-up too many costs a look.
+    possible: Effects,
 }
 
 impl Failed {
     const fn fatal(error: StoreError) -> Self {
-        Self { error, is_fatal: true }
+        Self { error, is_fatal: true, possible: Effects::new() }
     }
 }

@@ -2,7 +2,7 @@
 
 use protocol::device::{LeasedJob, Outcome};
 use protocol::{CheckStatus, Conclusion, Context, DeviceId, EngineChoice, Environment, JobResult, NotReadyReason, Row, UnixMillis};
-use store::RowFilter;
+use store::{Admission, RowFilter};
 
 use crate::fixture::Fixture;
 use crate::words::{NOW, Pull, after, concluded, of, valid};
@@ -17,12 +17,12 @@ on_every_database! {
     }
 
     async fn a_valid_result_makes_it_ready_until_it_is_stale(fixture) {
-        check(&fixture, "a", valid(after(5))).await;
-        let fresh = row(&fixture, "a", after(5 + 86_400)).await;
+        check(&fixture, "a", valid(after(-5))).await;
+        let fresh = row(&fixture, "a", after(86_400 - 5)).await;
         assert_eq!((fresh.check_status, fresh.ready_for_ads, fresh.not_ready_reasons), (CheckStatus::Valid, true, vec![]));
-        assert_eq!((fresh.final_url.as_deref(), fresh.last_checked), (Some("https://shop.example/offer"), Some(after(5))));
+        assert_eq!((fresh.final_url.as_deref(), fresh.last_checked), (Some("https://shop.example/offer"), Some(after(-5))));
         assert_eq!((fresh.error, fresh.skip_reason), (None, None));
-        let stale = row(&fixture, "a", after(5 + 86_401)).await;
+        let stale = row(&fixture, "a", after(86_401 - 5)).await;
         assert_eq!((stale.check_status, stale.not_ready_reasons), (CheckStatus::Valid, vec![NotReadyReason::Stale]));
     }
 
@@ -55,6 +55,27 @@ on_every_database! {
         assert_eq!(before.job_id, Some(newer.job_id));
         assert_eq!(fixture.report(slow, vec![of(&older, concluded(Conclusion::HttpGone, after(9)))], after(9)).await, [Outcome::Applied]);
         assert_eq!(row(&fixture, "offer", NOW).await, before);
+    }
+
+    async fn jobs_of_one_row_in_one_batch_see_each_others_domain(fixture) {
+        let device = fixture.device().await;
+        let held = fixture.database.hold_writes().await;
+        let named = fixture.admit(fixture.submission("first").row("offer").expecting("shop.example").at(after(-2)));
+        let unnamed = fixture.admit(fixture.submission("second").row("offer").at(after(-1)));
+        let (named, unnamed, ()) = tokio::join!(named, unnamed, held.release());
+        assert!(matches!((named, unnamed), (Admission::Accepted(_), Admission::Accepted(_))));
+        let jobs = fixture.pull(Pull::by(device).max(10)).await.jobs;
+        let domains: Vec<_> = jobs.iter().map(|job| job.expected_domain.as_deref()).collect();
+        assert_eq!(domains, [Some("shop.example"), Some("shop.example")]);
+        assert_eq!(row(&fixture, "offer", NOW).await.expected_domain.as_deref(), Some("shop.example"));
+    }
+
+    async fn a_desktop_whose_clock_is_ahead_does_not_keep_a_row_fresh(fixture) {
+        let device = fixture.device().await;
+        fixture.job("a").await;
+        let leased = fixture.lease(device, NOW).await;
+        assert_eq!(fixture.report(device, vec![of(&leased, valid(after(86_400 * 30)))], after(5)).await, [Outcome::Applied]);
+        assert_eq!(row(&fixture, "a", after(5)).await.last_checked, Some(after(5)));
     }
 
     async fn an_older_result_does_not_count_while_a_newer_job_waits(fixture) {

@@ -341,7 +341,7 @@ impl World {
             {
                 job.attempts -= u32::from(!taken_up);
                 let jitter = (JITTER + f64::from(job.id.as_bytes()[15]) / 256.0).fract();
-                job.place = match policy.after_end(job.attempts, self.now, job.expires_at, jitter) {
+                job.place = match policy.after_end(job.attempts, job.fence, self.now, job.expires_at, jitter) {
                     AfterLease::Queued { due_at, .. } => Place::Delayed { due_at },
                     AfterLease::NotExecuted(_) => Place::Concluded { by: None },
                 };
