@@ -21,15 +21,25 @@ pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// What the file system says; the file is then as it was.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a file without a folder"))?;
+    replace(path, bytes)?;
+    sync_folder_of(path)
+}
+
+/// As [`write`], but the folder is left for the caller to sync: until then a crash may bring the old file back. Returns
+/// the new file, which appends.
+///
+/// # Errors
+/// What the file system says; the file is then as it was.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let folder = folder_of(path)?;
     let random = data_encoding::HEXLOWER.encode(&protocol::secret::random_bytes::<8>());
     let temporary = folder.join(format!(".{}.{random}", path.file_name().unwrap_or_default().to_string_lossy()));
     let written = (|| {
-        let mut file = owner_only(OpenOptions::new().write(true).create_new(true)).open(&temporary)?;
+        let mut file = owner_only(OpenOptions::new().append(true).create_new(true)).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        sync_folder(folder)
+        Ok(file)
     })();
     if written.is_err() {
         // Best effort: what failed above is what the caller needs to hear.
@@ -56,10 +66,17 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Makes a rename or a new file in `folder` durable.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+/// Makes durable that the file lies under this name.
+///
+/// # Errors
+/// What the file system says.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     // Windows can neither open a folder as a file nor needs to.
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(folder_of(path)?)?.sync_all() } else { Ok(()) }
+}
+
+fn folder_of(path: &Path) -> io::Result<&Path> {
+    path.parent().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a file without a folder"))
 }
 
 /// Options that create files for their owner alone.

@@ -1,7 +1,7 @@
 //! The outbox's file: appended to, synced, and rewritten when most of it has been cleared. One writer; no locks.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use super::record::{self, Record};
 use crate::private_file;
 
 const FILE: &str = "outbox.log";
-/// A file of this size without a result in it is emptied.
+/// A file that grew by this much and has no result in it is emptied.
 const EMPTIED_FROM_BYTES: u64 = 1_024 * 1_024;
 /// A file that grew by this much since it was last rewritten is rewritten: what was cleared goes.
 const REWRITTEN_AFTER_BYTES: u64 = 16 * 1_024 * 1_024;
@@ -21,11 +21,18 @@ pub(super) struct Log {
     path: PathBuf,
     file: File,
     bytes: u64,
+    /// Below this size the file is left alone.
+    tidy_from: u64,
+    /// From this size on it is rewritten though there are results in it.
     rewrite_at: u64,
     /// Results kept and not cleared.
     live: usize,
     /// A write has failed, perhaps in the middle of a line: what follows begins on a line of its own.
     torn: bool,
+    /// The file has taken another's place, which a crash could still undo: nothing kept since would be there.
+    place_unsure: bool,
+    /// Makes sure of the file's place in its folder.
+    sync_place: fn(&Path) -> io::Result<()>,
 }
 
 impl Log {
@@ -34,8 +41,11 @@ impl Log {
         let path = folder.join(FILE);
         let results = read(&path)?;
         let (file, bytes) = write_anew(&path, &results)?;
-        let live = results.len();
-        Ok((Self { path, file, bytes, rewrite_at: bytes + REWRITTEN_AFTER_BYTES, live, torn: false }, results))
+        let sync_place = private_file::sync_folder_of;
+        sync_place(&path)?;
+        let (tidy_from, rewrite_at) = (bytes + EMPTIED_FROM_BYTES, bytes + REWRITTEN_AFTER_BYTES);
+        let log = Self { path, file, bytes, tidy_from, rewrite_at, live: results.len(), torn: false, place_unsure: false, sync_place };
+        Ok((log, results))
     }
 
     /// Appends whole lines: `kept` results and `cleared` ones. With a result among them nothing returns before it is on
@@ -53,18 +63,34 @@ impl Log {
         self.bytes += lines.len() as u64;
         self.live = (self.live + kept).saturating_sub(cleared);
         ended?;
-        self.tidy()
+        if kept > 0 && self.place_unsure {
+            // What was written may well be there at the next start; it does not count as kept.
+            self.make_place_sure()?;
+        }
+        let has_outgrown = self.bytes >= self.rewrite_at || self.live == 0;
+        if has_outgrown
+            && self.bytes >= self.tidy_from
+            && let Err(error) = self.rewrite()
+        {
+            // What was kept is kept, in a file that is larger than need be.
+            tracing::warn!(%error, bytes = self.bytes, "could not rewrite the outbox; trying again when it has grown");
+        }
+        Ok(())
     }
 
-    fn tidy(&mut self) -> io::Result<()> {
-        if self.live == 0 && self.bytes >= EMPTIED_FROM_BYTES {
-            self.file.set_len(0)?;
-            (self.bytes, self.rewrite_at) = (0, REWRITTEN_AFTER_BYTES);
-        } else if self.bytes >= self.rewrite_at {
-            let results = read(&self.path)?;
-            (self.file, self.bytes) = write_anew(&self.path, &results)?;
-            (self.live, self.rewrite_at) = (results.len(), self.bytes + REWRITTEN_AFTER_BYTES);
-        }
+    fn rewrite(&mut self) -> io::Result<()> {
+        self.tidy_from = self.bytes + EMPTIED_FROM_BYTES;
+        let results = read(&self.path)?;
+        // From here on the name means this file: what is kept goes to it whatever fails next.
+        (self.file, self.bytes) = write_anew(&self.path, &results)?;
+        (self.live, self.torn, self.place_unsure) = (results.len(), false, true);
+        (self.tidy_from, self.rewrite_at) = (self.bytes + EMPTIED_FROM_BYTES, self.bytes + REWRITTEN_AFTER_BYTES);
+        self.make_place_sure()
+    }
+
+    fn make_place_sure(&mut self) -> io::Result<()> {
+        (self.sync_place)(&self.path)?;
+        self.place_unsure = false;
         Ok(())
     }
 }
@@ -94,14 +120,13 @@ fn write_anew(path: &Path, results: &[ReportedResult]) -> io::Result<(File, u64)
     for result in results {
         lines.extend(record::kept_line(result)?);
     }
-    private_file::write(path, &lines)?;
-    let file = OpenOptions::new().append(true).open(path)?;
-    let bytes = fs::metadata(path)?.len();
-    Ok((file, bytes))
+    Ok((private_file::replace(path, &lines)?, lines.len() as u64))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use protocol::device::HeldJob;
     use protocol::{JobResult, UnixMillis};
 
@@ -168,6 +193,57 @@ mod tests {
         bytes[middle] ^= 1;
         fs::write(&path, bytes).unwrap();
         assert_eq!(reopened(folder.path()), [result(1), result(3)]);
+    }
+
+    /// Grows the file until it is rewritten, while the folder cannot be synced.
+    fn rewritten_in_an_unsure_place(folder: &Path) -> Log {
+        let (mut log, _) = Log::open(folder).unwrap();
+        log.sync_place = |_| Err(io::Error::other("no sync today"));
+        keep(&mut log, 0);
+        let mut large = result(1);
+        large.result.detail = "x".repeat(200_000);
+        while !log.place_unsure {
+            log.append(&record::kept_line(&large).unwrap(), 1, 0).unwrap();
+            clear(&mut log, 1);
+        }
+        log
+    }
+
+    #[test]
+    fn after_a_rewrite_results_go_to_the_file_that_the_next_start_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = rewritten_in_an_unsure_place(folder.path());
+        // An error: a crash may bring the old file back. Where nothing crashes, the result is there.
+        log.append(&record::kept_line(&result(2)).unwrap(), 1, 0).unwrap_err();
+        drop(log);
+        assert_eq!(reopened(folder.path()), [result(0), result(2)]);
+    }
+
+    #[test]
+    fn nothing_counts_as_kept_until_the_file_s_place_is_sure() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = rewritten_in_an_unsure_place(folder.path());
+        for _ in 0..2 {
+            log.append(&record::kept_line(&result(2)).unwrap(), 1, 0).unwrap_err();
+        }
+        clear(&mut log, 0);
+        log.sync_place = private_file::sync_folder_of;
+        keep(&mut log, 3);
+        log.sync_place = |_| Err(io::Error::other("no sync today"));
+        keep(&mut log, 4);
+    }
+
+    #[test]
+    fn a_rewrite_that_fails_takes_nothing_from_what_was_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut log, _) = Log::open(folder.path()).unwrap();
+        keep(&mut log, 0);
+        // No file can be made under this name, nor read.
+        log.path = folder.path().join("absent").join(FILE);
+        fs::create_dir_all(&log.path).unwrap();
+        (log.tidy_from, log.rewrite_at) = (1, 1);
+        keep(&mut log, 1);
+        assert_eq!(reopened(folder.path()), [result(0), result(1)]);
     }
 
     #[test]
