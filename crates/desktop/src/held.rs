@@ -5,16 +5,21 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use protocol::JobId;
 use protocol::device::{HeldJob, LeasedJob, MAX_HELD_JOBS};
+use protocol::fetch_request::DEADLINE_SECONDS;
+use protocol::{JobId, UnixMillis};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::lock;
 
-/// A renewed lease, counted from the answer to the pull that named the job (`docs/protocol.md`, pull).
-pub(crate) const RENEWED_LEASE: Duration = Duration::from_secs(60);
+/// What a renewed lease lasts when the relay does not say (`docs/protocol.md`, pull).
+const RENEWED_LEASE: Duration = Duration::from_secs(60);
+/// The shortest renewed lease that is followed: one of 0 would have us renew without a pause.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+/// The longest time to a deadline that is counted: the longest that a caller may give a job.
+const LONGEST_DEADLINE: Duration = Duration::from_secs(*DEADLINE_SECONDS.end() as u64);
 /// A lease is renewed when a third of it has passed, so that two renewals may fail before it ends.
 const RENEWALS_A_LEASE: u32 = 3;
 
@@ -34,6 +39,8 @@ struct Entry {
     taken_up: Instant,
     /// By then the lease has surely ended: it began before its answer arrived, and this counts from the arrival.
     ends: Instant,
+    /// From then on the relay wants no result any more, whoever holds a lease.
+    deadline: Instant,
     renew_at: Instant,
     stop: CancellationToken,
 }
@@ -70,9 +77,9 @@ impl Held {
         self.changed.notified()
     }
 
-    /// Takes up a lease that arrived at `now`. The token stops its work. `None` when the same lease is held already: an
-    /// answer came twice.
-    pub(crate) fn take_up(&self, job: &LeasedJob, now: Instant) -> Option<CancellationToken> {
+    /// Takes up a lease that arrived at `now`, when the relay's clock showed `relay_time`. The token stops its work. `None`
+    /// when the same lease is held already: an answer came twice.
+    pub(crate) fn take_up(&self, job: &LeasedJob, now: Instant, relay_time: UnixMillis) -> Option<CancellationToken> {
         let mut jobs = lock(&self.jobs);
         if let Some(earlier) = jobs.get(&job.job_id) {
             if earlier.fence >= job.fence {
@@ -82,11 +89,14 @@ impl Held {
             earlier.stop.cancel();
         }
         let lease = Duration::from_secs(job.lease_seconds.into());
+        let until_deadline = u64::try_from(job.deadline.0.saturating_sub(relay_time.0)).unwrap_or(0);
+        let deadline = now + Duration::from_millis(until_deadline).min(LONGEST_DEADLINE);
         let entry = Entry {
             fence: job.fence,
             tracking_url: job.tracking_url.clone(),
             taken_up: now,
-            ends: now + lease,
+            ends: (now + lease).min(deadline),
+            deadline,
             renew_at: now + lease / RENEWALS_A_LEASE,
             stop: self.stopping.child_token(),
         };
@@ -124,14 +134,15 @@ impl Held {
         running
     }
 
-    /// The relay answered a pull that named these as running. It extended their leases in between: the next renewal counts
-    /// from the earlier instant, the certain end from the later.
-    pub(crate) fn renewed(&self, named: &[HeldJob], sent: Instant, answered: Instant) {
+    /// The relay answered a pull that named these as running. It extended their leases in between, for so long as it says:
+    /// the next renewal counts from the earlier instant, the certain end from the later.
+    pub(crate) fn renewed(&self, named: &[HeldJob], sent: Instant, answered: Instant, lease_seconds: Option<u32>) {
+        let lease = lease_seconds.map_or(RENEWED_LEASE, |seconds| Duration::from_secs(seconds.into())).max(SHORTEST_LEASE);
         let mut jobs = lock(&self.jobs);
         for held in named {
             if let Some(entry) = jobs.get_mut(&held.job_id).filter(|entry| entry.fence == held.fence) {
-                entry.ends = answered + RENEWED_LEASE;
-                entry.renew_at = sent + RENEWED_LEASE / RENEWALS_A_LEASE;
+                entry.ends = (answered + lease).min(entry.deadline);
+                entry.renew_at = sent + lease / RENEWALS_A_LEASE;
             }
         }
         self.changed.notify_waiters();
@@ -143,7 +154,7 @@ impl Held {
         lost.iter().filter(held).copied().collect()
     }
 
-    /// Stops the work of jobs whose lease has surely ended.
+    /// Stops the work of jobs whose lease has surely ended, or whose deadline has passed.
     pub(crate) fn stop_ended(&self, now: Instant) -> Vec<JobId> {
         let ended = lock(&self.jobs)
             .iter()
@@ -170,12 +181,11 @@ impl Held {
         Some(Due { renew_at, ends })
     }
 
-    /// The machine slept for a time that the monotonic clock did not count: leases ran on.
-    pub(crate) fn slept(&self, uncounted: Duration) {
-        let back = |at: Instant| at.checked_sub(uncounted).unwrap_or(at);
+    /// The machine may have slept for a time that no clock here counted, so that leases may have ended: the relay knows, and
+    /// a renewal asks it.
+    pub(crate) fn renew_all(&self, now: Instant) {
         for entry in lock(&self.jobs).values_mut() {
-            entry.ends = back(entry.ends);
-            entry.renew_at = back(entry.renew_at);
+            entry.renew_at = now;
         }
         self.changed.notify_waiters();
     }
@@ -190,7 +200,7 @@ pub(crate) struct Due {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{Context, UnixMillis};
+    use protocol::Context;
 
     use super::*;
 
@@ -202,7 +212,7 @@ mod tests {
             tracking_url: "https://trk.example/a1".to_owned(),
             expected_domain: None,
             context: Context::default(),
-            deadline: UnixMillis(0),
+            deadline: UnixMillis::from_seconds(100_000),
         }
     }
 
@@ -216,19 +226,47 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn take_up(held: &Held, job: &LeasedJob, now: Instant) -> Option<CancellationToken> {
+        held.take_up(job, now, UnixMillis(0))
+    }
+
     #[test]
     fn the_first_renewal_is_due_well_within_the_take_up() {
         let (held, now) = (held(4), Instant::now());
-        held.take_up(&leased(job(1), 1), now).unwrap();
+        take_up(&held, &leased(job(1), 1), now).unwrap();
         assert_eq!(held.due(), Some(Due { renew_at: now + 5 * SECOND, ends: now + 15 * SECOND }));
-        held.renewed(&held.running(), now + 5 * SECOND, now + 6 * SECOND);
+        held.renewed(&held.running(), now + 5 * SECOND, now + 6 * SECOND, None);
         assert_eq!(held.due(), Some(Due { renew_at: now + 25 * SECOND, ends: now + 66 * SECOND }));
+    }
+
+    #[test]
+    fn a_renewed_lease_lasts_as_long_as_the_relay_says() {
+        let (held, now) = (held(4), Instant::now());
+        take_up(&held, &leased(job(1), 1), now).unwrap();
+        held.renewed(&held.running(), now, now, Some(30));
+        assert_eq!(held.due(), Some(Due { renew_at: now + 10 * SECOND, ends: now + 30 * SECOND }));
+        held.renewed(&held.running(), now, now, Some(0));
+        assert!(held.due().unwrap().renew_at > now, "no renewal without a pause");
+    }
+
+    #[test]
+    fn no_work_goes_on_past_the_jobs_deadline() {
+        let (held, now) = (held(4), Instant::now());
+        let nine_seconds_left = LeasedJob { deadline: UnixMillis::from_seconds(9), ..leased(job(1), 1) };
+        let stop = take_up(&held, &nine_seconds_left, now).unwrap();
+        held.renewed(&held.running(), now, now, Some(60));
+        assert!(held.stop_ended(now + 8 * SECOND).is_empty());
+        assert_eq!(held.stop_ended(now + 9 * SECOND), [job(1)]);
+        assert!(stop.is_cancelled());
+        let passed = LeasedJob { deadline: UnixMillis(-1), ..leased(job(2), 1) };
+        take_up(&held, &passed, now).unwrap();
+        assert_eq!(held.stop_ended(now), [job(2)]);
     }
 
     #[test]
     fn work_stops_when_its_lease_surely_ended() {
         let (held, now) = (held(4), Instant::now());
-        let stop = held.take_up(&leased(job(1), 1), now).unwrap();
+        let stop = take_up(&held, &leased(job(1), 1), now).unwrap();
         assert!(held.stop_ended(now + 14 * SECOND).is_empty() && !stop.is_cancelled());
         assert_eq!(held.stop_ended(now + 15 * SECOND), [job(1)]);
         assert!(stop.is_cancelled());
@@ -236,19 +274,20 @@ mod tests {
     }
 
     #[test]
-    fn sleep_that_no_clock_counted_ends_leases_all_the_same() {
-        let (held, now) = (held(4), Instant::now() + 3_600 * SECOND);
-        held.take_up(&leased(job(1), 1), now).unwrap();
-        held.slept(60 * SECOND);
-        assert_eq!(held.stop_ended(now + SECOND), [job(1)]);
+    fn what_may_have_been_sleep_asks_for_a_renewal_and_ends_nothing() {
+        let (held, now) = (held(4), Instant::now());
+        let stop = take_up(&held, &leased(job(1), 1), now).unwrap();
+        held.renew_all(now + SECOND);
+        assert_eq!(held.due(), Some(Due { renew_at: now + SECOND, ends: now + 15 * SECOND }));
+        assert!(held.stop_ended(now + SECOND).is_empty() && !stop.is_cancelled());
     }
 
     #[test]
     fn the_same_lease_twice_is_one_job_and_a_newer_lease_replaces_the_older() {
         let (held, now) = (held(4), Instant::now());
-        let old = held.take_up(&leased(job(1), 1), now).unwrap();
-        assert!(held.take_up(&leased(job(1), 1), now).is_none());
-        let new = held.take_up(&leased(job(1), 2), now).unwrap();
+        let old = take_up(&held, &leased(job(1), 1), now).unwrap();
+        assert!(take_up(&held, &leased(job(1), 1), now).is_none());
+        let new = take_up(&held, &leased(job(1), 2), now).unwrap();
         assert!(old.is_cancelled() && !new.is_cancelled());
         assert!(!held.let_go(HeldJob { job_id: job(1), fence: 1 }), "the old work's end must not free the new lease's slot");
         assert!(held.let_go(HeldJob { job_id: job(1), fence: 2 }));
@@ -257,9 +296,9 @@ mod tests {
     #[test]
     fn only_what_the_pull_named_can_be_lost() {
         let (held, now) = (held(4), Instant::now());
-        held.take_up(&leased(job(1), 1), now).unwrap();
+        take_up(&held, &leased(job(1), 1), now).unwrap();
         let named = held.running();
-        let stop = held.take_up(&leased(job(2), 1), now).unwrap();
+        let stop = take_up(&held, &leased(job(2), 1), now).unwrap();
         assert_eq!(held.lost(&[job(1), job(2)], &named), [job(1)]);
         assert!(!stop.is_cancelled());
     }

@@ -48,7 +48,7 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
                 let early = waited && answer.jobs.is_empty() && answer.lost.is_empty() && took + Duration::from_secs(1) < wait;
                 early_and_empty = if early { early_and_empty + 1 } else { 0 };
                 for job in answer.jobs.into_iter().take(room) {
-                    work::take_up(&run, job);
+                    work::take_up(&run, job, answer.server_time);
                 }
             }
             // The same poll id again: the relay may have leased jobs whose names were lost on the way.

@@ -20,6 +20,8 @@ pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Pooled connections are dropped before usual proxies drop them (60 s), so that requests seldom meet a closed one.
 const POOL_IDLE: Duration = Duration::from_secs(50);
+/// Clocks that drift apart by less do so every day.
+const WORTH_TELLING_MS: u64 = 10_000;
 /// Bytes of an answer: 128 leased jobs with the longest tracking URL and context stay below it.
 const MAX_ANSWER_BYTES: usize = 8 * 1_024 * 1_024;
 
@@ -177,10 +179,17 @@ impl RelayClient {
         else {
             return false;
         };
-        let offset = theirs.0.saturating_sub(self.clock.now().0);
-        tracing::warn!(offset_ms = offset, "this machine's clock is off; signing by the relay's");
-        self.clock_offset_ms.store(offset, Ordering::Relaxed);
+        self.set_relay_time(theirs);
         true
+    }
+
+    /// The relay's clock shows `theirs` now, give or take the way of an answer.
+    pub(crate) fn set_relay_time(&self, theirs: UnixMillis) {
+        let offset = theirs.0.saturating_sub(self.clock.now().0);
+        let before = self.clock_offset_ms.swap(offset, Ordering::Relaxed);
+        if offset.abs_diff(before) > WORTH_TELLING_MS {
+            tracing::warn!(offset_ms = offset, "this machine's clock is off; signing by the relay's");
+        }
     }
 }
 

@@ -78,16 +78,21 @@ impl Run {
     /// Sends a pull that waits up to `wait` and applies everything in its answer but the new jobs.
     pub(crate) async fn pull(&self, mut request: PullRequest, results: Vec<ReportedResult>, wait: Duration) -> Ended<PullAnswer> {
         request.results = results;
-        let sent = Instant::now();
+        let (sent, sent_at) = (Instant::now(), self.clock.now());
         let ended = self.until_redial(self.client.post::<PullAnswer>("/api/device/pull", &request, wait + ANSWER_TIMEOUT)).await;
         let results = std::mem::take(&mut request.results);
         match ended {
             Ended::Answered(answer, took) => {
+                // An answer that lay unread while the machine slept tells the time of another day.
+                let by_wall = self.clock.now().0.saturating_sub(sent_at.0);
+                if (0..=i64::try_from((wait + ANSWER_TIMEOUT).as_millis()).unwrap_or(i64::MAX)).contains(&by_wall) {
+                    self.client.set_relay_time(answer.server_time);
+                }
                 let lost = self.held.lost(&answer.lost, &request.running);
                 self.journal.lost(&lost, "the relay has taken it back");
                 // Leases were extended when the pull arrived. After a long wait that is too long ago to count from here.
                 if took <= ANSWER_TIMEOUT {
-                    self.held.renewed(&request.running, sent, Instant::now());
+                    self.held.renewed(&request.running, sent, Instant::now(), answer.lease_seconds);
                 }
                 self.settled(results, &answer.outcomes).await;
                 Ended::Answered(answer, took)

@@ -1,5 +1,5 @@
-//! Notices that the machine slept: connections that look open are dead then, and leases may have ended. Pure; the two
-//! clocks are passed in, since some systems count sleep in the monotonic clock and some do not.
+//! Notices that the machine may have slept: connections that look open are dead then, and leases may have ended. Pure; the
+//! two clocks are passed in, since some systems count sleep in the monotonic clock and some do not.
 
 use std::time::Duration;
 
@@ -18,25 +18,19 @@ pub(crate) struct SleepWatch {
     monotonic: Instant,
 }
 
-/// The machine slept, or its wall clock was set forward, which is treated alike: dialling anew costs little.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slept {
-    /// What passed without the monotonic clock's notice: leases end that much sooner than it says.
-    pub(crate) uncounted: Duration,
-}
-
 impl SleepWatch {
     pub(crate) fn new(wall: UnixMillis, monotonic: Instant) -> Self {
         Self { wall, monotonic }
     }
 
-    /// One tick later.
-    pub(crate) fn tick(&mut self, wall: UnixMillis, monotonic: Instant) -> Option<Slept> {
+    /// One tick later: for how long the machine seems to have slept. A wall clock that was set forward looks the same, so
+    /// nothing may follow but to ask the relay.
+    pub(crate) fn tick(&mut self, wall: UnixMillis, monotonic: Instant) -> Option<Duration> {
         // A wall clock set back shows as no time at all: the monotonic clock then decides alone.
         let by_wall = Duration::from_millis(u64::try_from(wall.0.saturating_sub(self.wall.0)).unwrap_or(0));
         let by_monotonic = monotonic.saturating_duration_since(self.monotonic);
         *self = Self { wall, monotonic };
-        (by_wall.max(by_monotonic) > TICK + TOLERANCE).then(|| Slept { uncounted: by_wall.saturating_sub(by_monotonic) })
+        Some(by_wall.max(by_monotonic)).filter(|passed| *passed > TICK + TOLERANCE)
     }
 }
 
@@ -44,7 +38,7 @@ impl SleepWatch {
 mod tests {
     use super::*;
 
-    fn after(wall_seconds: i64, monotonic_seconds: u64) -> Option<Slept> {
+    fn after(wall_seconds: i64, monotonic_seconds: u64) -> Option<Duration> {
         let (wall, monotonic) = (UnixMillis::from_seconds(1_000), Instant::now());
         let mut watch = SleepWatch::new(wall, monotonic);
         watch.tick(wall.plus_seconds(wall_seconds), monotonic + Duration::from_secs(monotonic_seconds))
@@ -54,8 +48,8 @@ mod tests {
     fn sleep_shows_in_either_clock() {
         assert_eq!(after(1, 1), None);
         assert_eq!(after(4, 4), None);
-        assert_eq!(after(3_600, 1), Some(Slept { uncounted: Duration::from_secs(3_599) }));
-        assert_eq!(after(3_600, 3_600), Some(Slept { uncounted: Duration::ZERO }));
+        assert_eq!(after(3_600, 1), Some(Duration::from_secs(3_600)));
+        assert_eq!(after(3_600, 3_600), Some(Duration::from_secs(3_600)));
     }
 
     #[test]

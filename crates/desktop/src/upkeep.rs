@@ -63,7 +63,7 @@ pub(crate) async fn stop_ended_work(run: Arc<Run>) {
         tokio::pin!(held);
         held.as_mut().enable();
         let ended = run.held.stop_ended(Instant::now());
-        run.journal.lost(&ended, "its lease ended without a renewal");
+        run.journal.lost(&ended, "its lease ended without a renewal, or its deadline has passed");
         tokio::select! {
             biased;
             () = run.stopping.cancelled() => return,
@@ -86,8 +86,8 @@ pub(crate) async fn watch(run: Arc<Run>) {
         }
         let now = Instant::now();
         if let Some(slept) = sleep_watch.tick(run.clock.now(), now) {
-            tracing::info!(uncounted_ms = slept.uncounted.as_millis(), "the machine slept; dialling the relay anew");
-            run.held.slept(slept.uncounted);
+            tracing::info!(seconds = slept.as_secs(), "the machine slept, or its clock was set; dialling the relay anew");
+            run.held.renew_all(now);
             dial_anew(&run);
         } else if run.gate.silent_for(now) > WATCHDOG {
             tracing::warn!(seconds = WATCHDOG.as_secs(), "nothing has come to an end; dialling the relay anew");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use protocol::device::{HeldJob, LeasedJob, ReportedResult};
-use protocol::{Conclusion, JobResult};
+use protocol::{Conclusion, JobResult, UnixMillis};
 use resolver::ResolveRequest;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,9 +17,9 @@ use crate::run::Run;
 /// end far below; this is for the day they do not, since renewals would keep such a job for ever.
 const JOB_LIMIT: Duration = Duration::from_secs(600);
 
-/// Takes up a lease that arrived just now and starts its work.
-pub(crate) fn take_up(run: &Arc<Run>, job: LeasedJob) {
-    let Some(stop) = run.held.take_up(&job, Instant::now()) else { return };
+/// Takes up a lease that arrived just now, in an answer that the relay dated `relay_time`, and starts its work.
+pub(crate) fn take_up(run: &Arc<Run>, job: LeasedJob, relay_time: UnixMillis) {
+    let Some(stop) = run.held.take_up(&job, Instant::now(), relay_time) else { return };
     run.journal.leased(&job);
     run.work.spawn(work(Arc::clone(run), job, stop));
 }
@@ -37,10 +37,11 @@ async fn work(run: Arc<Run>, job: LeasedJob, stop: CancellationToken) {
     let given_up = |conclusion, detail: String| JobResult {
         conclusion,
         duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        ..JobResult::not_executed(detail, run.clock.now())
+        ..JobResult::not_executed(detail, run.client.relay_time())
     };
     let result = match ended {
-        Ok(Ok(result)) => result,
+        // The chain ended just now. By the relay's clock, since what follows from the time is decided there.
+        Ok(Ok(result)) => JobResult { checked_at: run.client.relay_time(), ..result },
         Ok(Err(_)) => {
             tracing::error!(job.id = %job.job_id, "the resolver panicked");
             given_up(Conclusion::ContextUnavailable, "the desktop failed at this link; nothing is known about it".to_owned())

@@ -59,7 +59,8 @@ pub struct PullAnswer {
     pub outcomes: Vec<ReportOutcome>,
     /// The relay's clock.
     pub server_time: UnixMillis,
-    /// Seconds that the leases of the running jobs last from now on; absent from relays that do not tell.
+    /// Seconds that the leases of the running jobs last, counted from the pull's arrival; absent from relays that do not
+    /// tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_seconds: Option<u32>,
 }

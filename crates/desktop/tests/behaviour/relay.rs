@@ -79,6 +79,14 @@ struct Script {
     /// What the relay's clock shows beyond the machine's.
     clock_ahead_ms: i64,
     jobs_made: u8,
+    /// What pull answers say of renewed leases.
+    lease_seconds: Option<u32>,
+}
+
+impl Script {
+    fn relay_time(&self) -> UnixMillis {
+        SystemClock.now().plus_millis(self.clock_ahead_ms)
+    }
 }
 
 pub(crate) struct ScriptedRelay {
@@ -134,7 +142,7 @@ impl ScriptedRelay {
             tracking_url,
             expected_domain: None,
             context: Context::default(),
-            deadline: SystemClock.now().plus_seconds(3_600),
+            deadline: script.relay_time().plus_seconds(3_600),
         }
     }
 
@@ -172,6 +180,10 @@ impl ScriptedRelay {
 
     pub(crate) fn set_clock_ahead(&self, millis: i64) {
         self.change(|script| script.clock_ahead_ms = millis);
+    }
+
+    pub(crate) fn renew_leases_for(&self, seconds: u32) {
+        self.change(|script| script.lease_seconds = Some(seconds));
     }
 
     fn change(&self, change: impl FnOnce(&mut Script)) {
@@ -265,7 +277,7 @@ fn link_token(shared: &Shared) -> Response {
 fn check_signature(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), Box<Response>> {
     let mut script = shared.script.lock().unwrap();
     let target = format!("http://{}{uri}", headers[header::HOST].to_str().unwrap());
-    let relay_time = SystemClock.now().plus_millis(script.clock_ahead_ms);
+    let relay_time = script.relay_time();
     let checked = ClaimedSignature::read(|name| headers.get(name)?.to_str().ok())
         .and_then(|claim| claim.verify(script.key.as_ref().unwrap(), relay_time, method.as_str(), &target, body));
     match checked {
@@ -283,9 +295,11 @@ fn check_signature(shared: &Shared, method: &Method, uri: &Uri, headers: &Header
 
 async fn pull(shared: &Shared, request: PullRequest) -> Response {
     let mut answer =
-        PullAnswer { jobs: Vec::new(), lost: Vec::new(), outcomes: Vec::new(), server_time: SystemClock.now(), lease_seconds: None };
+        PullAnswer { jobs: Vec::new(), lost: Vec::new(), outcomes: Vec::new(), server_time: UnixMillis(0), lease_seconds: None };
     {
         let mut script = shared.script.lock().unwrap();
+        answer.server_time = script.relay_time();
+        answer.lease_seconds = script.lease_seconds;
         if let Some(refusal) = refused_results(&mut script, &request.results) {
             return refusal;
         }
@@ -309,7 +323,9 @@ async fn pull(shared: &Shared, request: PullRequest) -> Response {
             changed.await;
         }
     });
-    match waited.await.unwrap_or(Reply::Empty) {
+    let reply = waited.await.unwrap_or(Reply::Empty);
+    answer.server_time = shared.script.lock().unwrap().relay_time();
+    match reply {
         Reply::Jobs(jobs) => json(&PullAnswer { jobs, ..answer }),
         Reply::Empty => json(&answer),
         Reply::Refuse(code, retry_after) => problem(code, retry_after, serde_json::Map::new()),
