@@ -58,7 +58,27 @@ pub struct JobResult {
     /// What became of each query parameter along the chain.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parameters: Vec<ParameterTrace>,
+    /// What the pages did beside navigating, when a browser resolved and they did anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
 }
+
+/// What pages did beside navigating; a browser sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Beside {
+    /// Where the windows that they opened were to go; any scheme. The windows were closed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub popups: Vec<String>,
+    /// Dialogs that they showed; all were dismissed.
+    pub dialogs: u32,
+    /// Addresses that parts of them asked for and the guard refused, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
+}
+
+/// Popups and refused addresses that a result tells, of each.
+pub const MAX_BESIDE: usize = 20;
 
 /// A refresh after a delay that nobody takes for a redirect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,6 +210,7 @@ impl JobResult {
             handover: None,
             delayed_refresh: None,
             parameters: Vec::new(),
+            beside: None,
         }
     }
 
@@ -236,6 +257,14 @@ impl JobResult {
             text(&format!("/parameters/{index}/name"), Some(&parameter.name))?;
             if parameter.changed_at.len() > MAX_HOPS {
                 return fault(format!("/parameters/{index}/changedAt"), "must have at most 128 hops");
+            }
+        }
+        if let Some(beside) = &self.beside {
+            if beside.popups.len() > MAX_BESIDE || beside.refused.len() > MAX_BESIDE {
+                return fault("/beside".to_owned(), "must have at most 20 popups and 20 refused addresses");
+            }
+            for told in beside.popups.iter().chain(&beside.refused) {
+                text("/beside", Some(told))?;
             }
         }
         if !self.final_url.as_deref().is_none_or(is_web_url) {
@@ -306,6 +335,9 @@ mod tests {
         assert_eq!(pointer_after(|r| r.delayed_refresh = refresh("x\u{7}")).as_deref(), Some("/delayedRefresh/target"));
         assert_eq!(pointer_after(|r| r.delayed_refresh = refresh("market://x")), None);
         assert_eq!(pointer_after(|r| r.parameters = vec![ParameterTrace::default(); 65]).as_deref(), Some("/parameters"));
+        let popup = |url: &str| Some(Beside { popups: vec![url.into()], ..Beside::default() });
+        assert_eq!(pointer_after(|r| r.beside = popup("x\u{7}")).as_deref(), Some("/beside"));
+        assert_eq!(pointer_after(|r| r.beside = popup("market://x")), None);
         assert_eq!(pointer_after(|r| r.failing_hop = Some(1)).as_deref(), Some("/failingHop"));
         assert_eq!(pointer_after(|r| r.hops[0].url = "data:text/html,x".into()).as_deref(), Some("/hops/0/url"));
         assert_eq!(pointer_after(|r| r.hops[0].index = 1).as_deref(), Some("/hops/0/index"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use protocol::Hop;
-use protocol::result::{DelayedRefresh, Engine, Observed};
+use protocol::result::{Beside, DelayedRefresh, Engine, Observed};
 
 use crate::guard::Refusal;
 
@@ -21,10 +21,24 @@ pub struct Chain {
     pub delayed_refresh: Option<DelayedRefresh>,
     /// Why this engine could not decide alone. Only the HTTP engine hands over.
     pub handover: Option<Handover>,
+    /// What the pages did beside navigating. Only the browser sees it.
+    pub beside: Beside,
+    /// A picture of the page that stands there in the end, when settings ask for one and a browser resolved.
+    pub screenshot: Option<Screenshot>,
     /// What the context really was.
     pub observed: Observed,
     /// From the first request to the end.
     pub duration: Duration,
+}
+
+/// A picture of a page, as WebP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Screenshot(pub Vec<u8>);
+
+impl std::fmt::Debug for Screenshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Screenshot({} bytes)", self.0.len())
+    }
 }
 
 /// How a chain ended.
@@ -157,6 +171,8 @@ impl Chain {
             end,
             delayed_refresh: None,
             handover: None,
+            beside: Beside::default(),
+            screenshot: None,
             observed: Observed::default(),
             duration: Duration::ZERO,
         }

@@ -160,10 +160,7 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use protocol::Hop;
-    use protocol::result::Observed;
 
     use super::*;
     use crate::chain::{Handover, HandoverReason};
@@ -176,13 +173,8 @@ mod tests {
     fn chain(end: End) -> Chain {
         let hop = |index, url: &str| Hop { index, url: url.to_owned(), method: "GET".to_owned(), ..Hop::default() };
         Chain {
-            engine: Engine::Http,
             hops: vec![hop(0, "https://trk.example/a"), hop(1, "https://www.shop.example/offer?sub=1&e=")],
-            end,
-            delayed_refresh: None,
-            handover: None,
-            observed: Observed::default(),
-            duration: Duration::ZERO,
+            ..Chain::without_hops(Engine::Http, end)
         }
     }
 

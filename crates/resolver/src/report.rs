@@ -1,7 +1,7 @@
 //! From a chain and its verdict to the result on the wire: within its bounds, without control characters.
 
 use protocol::clock::UnixMillis;
-use protocol::result::{MAX_HOPS, MAX_RESULT_BYTES, MAX_TEXT_BYTES, MAX_URL_BYTES};
+use protocol::result::{Beside, MAX_BESIDE, MAX_HOPS, MAX_RESULT_BYTES, MAX_TEXT_BYTES, MAX_URL_BYTES};
 use protocol::tracking_url::InvalidTrackingUrl;
 use protocol::{Conclusion, Hop, JobResult};
 use serde::Serialize;
@@ -14,6 +14,8 @@ use crate::parameters;
 const SHORTENED_BYTES: usize = 100;
 /// Bytes of a host that a shortened URL keeps whole: what DNS takes (RFC 1035, section 2.3.4).
 const MAX_HOST_BYTES: usize = 253;
+/// Bytes of one popup's target or one refused address: enough to see whose it is.
+const MAX_BESIDE_BYTES: usize = 500;
 /// What a result says when evidence is missing.
 const SHORTENED: &str = " (evidence was left out: the result would be too large)";
 
@@ -42,6 +44,13 @@ pub(crate) fn result(chain: Chain, verdict: Verdict, now: UnixMillis) -> JobResu
     result.delayed_refresh = chain.delayed_refresh.map(|mut refresh| {
         refresh.target = clean(&refresh.target, MAX_URL_BYTES);
         refresh
+    });
+    result.beside = Some(chain.beside).filter(|beside| *beside != Beside::default()).map(|mut beside| {
+        for told in [&mut beside.popups, &mut beside.refused] {
+            told.truncate(MAX_BESIDE);
+            told.iter_mut().for_each(|text| *text = clean(text, MAX_BESIDE_BYTES));
+        }
+        beside
     });
     result.parameters = parameters::trace(&chain.hops);
     result.hops = bounded(chain.hops);
@@ -163,13 +172,12 @@ mod tests {
     fn reported(hops: Vec<Hop>, delayed_refresh: Option<DelayedRefresh>) -> JobResult {
         let end = End::TooManyHops { limit: 40 };
         let chain = Chain {
-            engine: Engine::Http,
-            end,
             delayed_refresh,
             handover: None,
             observed: Observed::default(),
             duration: Duration::ZERO,
             hops: (0..).zip(hops).map(|(index, hop)| Hop { index, method: "GET".to_owned(), ..hop }).collect(),
+            ..Chain::without_hops(Engine::Http, end)
         };
         let detail = "\"".repeat(MAX_TEXT_BYTES);
         let verdict = Verdict { conclusion: Conclusion::TooManyHops, detail, failing_hop: chain.last_hop() };

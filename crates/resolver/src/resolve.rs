@@ -71,6 +71,14 @@ impl Resolver {
         self.shared.has_browser()
     }
 
+    /// Whether there is a browser for links that need one.
+    ///
+    /// # Errors
+    /// Why there is none, for a person.
+    pub fn browser(&self) -> Result<(), &str> {
+        self.shared.browser.availability()
+    }
+
     /// The evidence alone, by the engine that the context asks for: one attempt, nothing concluded, nothing confirmed.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ pub struct Settings {
     pub proxies: BTreeMap<String, ProxyProfile>,
     /// Which browser resolves what needs one.
     pub browser: BrowserChoice,
+    /// Whether the browser takes a picture of the page where a link ends; its pages then load pictures and fonts too.
+    pub screenshots: bool,
     /// How challenges and unavailable offers are recognised.
     pub rules: Rules,
     /// Certificates trusted beside those of the system: a company's own authority, a test's.
@@ -64,6 +66,7 @@ impl Default for Settings {
             exceptions: Exceptions::default(),
             proxies: BTreeMap::new(),
             browser: BrowserChoice::default(),
+            screenshots: false,
             rules: Rules::default(),
             extra_roots: Vec::new(),
             names: Arc::new(SystemNames),

@@ -116,7 +116,8 @@ impl<'a> Walk<'a> {
         };
         let observed = self.observed();
         let Self { hops, delayed_refresh, handover, .. } = self;
-        Chain { engine: Engine::Http, hops, end, delayed_refresh, handover, observed, duration: start.elapsed() }
+        let chain = Chain::without_hops(Engine::Http, end);
+        Chain { hops, delayed_refresh, handover, observed, duration: start.elapsed(), ..chain }
     }
 
     fn observed(&self) -> Observed {

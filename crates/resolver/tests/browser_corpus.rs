@@ -43,6 +43,10 @@ async fn score(engine: EngineChoice) {
         ..Settings::default()
     };
     let resolver = Resolver::new(settings).unwrap();
+    if let Err(cause) = resolver.browser() {
+        println!("skipped: {cause}");
+        return;
+    }
     let wanted = std::env::var("CASES").unwrap_or_default();
     let is_wanted = |case: &&FarmCase| wanted.split(',').any(|start| case.id.starts_with(start));
     let began = Instant::now();

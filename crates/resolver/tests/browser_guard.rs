@@ -33,6 +33,10 @@ fn nothing_that_a_page_tries_reaches_a_forbidden_address() {
         println!("skipped: a network namespace with addresses of its own needs root");
         return;
     }
+    if let Err(cause) = Resolver::new(Settings::default()).unwrap().browser() {
+        println!("skipped: {cause}");
+        return;
+    }
     let mut script = "ip link set lo up".to_owned();
     for address in FORBIDDEN {
         script.push_str(&format!(" && ip addr add {address} dev lo"));
@@ -229,6 +233,8 @@ async fn within_the_namespace() {
     let result = resolve(&resolver, "http://site.test/attack").await;
     assert_eq!(result.conclusion, Conclusion::Valid, "{}", result.detail);
     assert_eq!(knocks.count(), 0);
+    let refused = result.beside.unwrap().refused;
+    assert!(refused.iter().any(|told| told == "10.1.2.3 is refused: a private address"), "{refused:?}");
 
     for (path, told) in [
         ("/to-private", "10.1.2.3"),

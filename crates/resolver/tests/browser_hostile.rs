@@ -33,6 +33,7 @@ async fn hostile_pages_end_within_their_budget_and_leave_the_browser_usable() {
     let endless = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{}", "<p>more".repeat(1_000));
     let site = Site::start(&[
         ("/landing", "<title>shoes</title><p>shoes"),
+        ("/seen", "<p>x<script>document.title = [document.visibilityState, innerWidth, innerHeight, outerWidth, navigator.webdriver, navigator.languages, !!window.chrome].join(); requestAnimationFrame(() => document.title += ' painted')</script>"),
         ("/spin", "<p>spin<script>while (true) {}</script>"),
         ("/spin-later", "<p>spin<script>onload = () => setTimeout(() => { while (true) {} }, 100)</script>"),
         (
@@ -55,8 +56,14 @@ async fn hostile_pages_end_within_their_budget_and_leave_the_browser_usable() {
     ])
     .await;
     let resolver = resolver(&site);
+    if let Err(cause) = resolver.browser() {
+        println!("skipped: {cause}");
+        return;
+    }
     let (_, start) = resolve(&resolver, "http://a.test/landing").await;
     println!("first job, browser start included: {start:?}");
+    let seen = resolve(&resolver, "http://a.test/seen").await.0.title;
+    assert_eq!(seen.as_deref(), Some("visible,1366,768,1366,false,en-US,en,true painted"));
     for (path, expected) in [
         ("/spin", &[Conclusion::TimedOut][..]),
         ("/spin-later", &[Conclusion::TimedOut, Conclusion::Valid]),
@@ -77,6 +84,9 @@ async fn hostile_pages_end_within_their_budget_and_leave_the_browser_usable() {
     ] {
         let (result, took) = resolve(&resolver, &format!("http://a.test{path}")).await;
         assert!(expected.contains(&result.conclusion), "{path}: {} ({})", result.conclusion, result.detail);
+        if path == "/dialogs" {
+            assert!(result.beside.as_ref().is_some_and(|beside| beside.dialogs > 10), "{:?}", result.beside);
+        }
         assert!(took <= CHAIN + Duration::from_secs(1), "{path} took {took:?}");
         let (next, took) = resolve(&resolver, "http://b.test/landing").await;
         assert_eq!(next.conclusion, Conclusion::Valid, "after {path}: {}", next.detail);
@@ -84,51 +94,27 @@ async fn hostile_pages_end_within_their_budget_and_leave_the_browser_usable() {
     }
 }
 
-/// Processes of browsers that this process has started, by their profile folder.
-#[cfg(target_os = "linux")]
-fn browser_processes() -> Vec<u32> {
-    let marker = format!("link-peeler-browser-{}-", std::process::id());
-    let is_ours = |process: &u32| {
-        let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&command).contains(&marker)
-    };
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_ours).collect()
-}
-
-#[cfg(target_os = "linux")]
-fn profiles() -> usize {
-    let marker = format!("link-peeler-browser-{}-", std::process::id());
-    std::env::temp_dir().read_dir().unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&marker)).count()
-}
-
-#[cfg(target_os = "linux")]
+/// A page with a picture, seen as a person sees it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_browser_that_dies_is_replaced_and_the_last_one_leaves_nothing_behind() {
-    use std::process::Command;
-
-    let site = Site::start(&[("/landing", "<title>shoes</title><p>shoes"), ("/slow", "<p>x<script>setTimeout(() => 1, 9)</script>")]).await;
-    // Its own processes alone: the other test of this file has browsers too.
-    let before = browser_processes();
-    let resolver = resolver(&site);
-    assert_eq!(resolve(&resolver, "http://a.test/landing").await.0.conclusion, Conclusion::Valid);
-    let own: Vec<u32> = browser_processes().into_iter().filter(|process| !before.contains(process)).collect();
-    let leader = own.iter().min().unwrap().to_string();
-    let (under_way, ()) = tokio::join!(resolve(&resolver, "http://a.test/slow"), async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        assert!(Command::new("kill").args(["-9", &leader]).status().unwrap().success());
-    });
-    assert_eq!(under_way.0.conclusion, Conclusion::Valid, "{}", under_way.0.detail);
-    assert_eq!(resolve(&resolver, "http://a.test/landing").await.0.conclusion, Conclusion::Valid);
-    assert!(profiles() >= 1);
-    drop(resolver);
-    let deadline = Instant::now() + Duration::from_secs(5);
-    let left = || browser_processes().into_iter().filter(|process| !before.contains(process)).count();
-    while left() > 0 && Instant::now() < deadline {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(left(), 0, "{:?}", browser_processes());
-    if before.is_empty() {
-        assert_eq!(profiles(), 0);
+async fn a_screenshot_shows_pictures_and_is_taken_only_when_asked_for() {
+    let site = Site::start(&[(
+        "/landing",
+        "<title>shoes</title><body style='background:#080'><p>shoes<img src='data:image/svg+xml,<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"99\" height=\"99\"/>'>",
+    )])
+    .await;
+    let exceptions = Exceptions::parse([format!("*.test={}", site.address)]).unwrap();
+    let context = Context { engine: Some(EngineChoice::Browser), ..Context::default() };
+    let request = ResolveRequest { tracking_url: "http://a.test/landing".to_owned(), context, ..ResolveRequest::default() };
+    for screenshots in [true, false] {
+        let resolver = Resolver::new(Settings { exceptions: exceptions.clone(), screenshots, ..Settings::default() }).unwrap();
+        if let Err(cause) = resolver.browser() {
+            println!("skipped: {cause}");
+            return;
+        }
+        let chain = resolver.chain(&request).await.unwrap();
+        assert_eq!(chain.screenshot.is_some(), screenshots, "{:?}", chain.end);
+        if let Some(picture) = chain.screenshot {
+            assert_eq!((&picture.0[..4], &picture.0[8..12]), (&b"RIFF"[..], &b"WEBP"[..]));
+        }
     }
 }

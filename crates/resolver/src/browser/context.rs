@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use protocol::Context;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
@@ -9,10 +11,16 @@ use tokio::time::{Duration, Instant};
 use super::cdp::{CdpError, Event, Events, Fields as _, TargetInfo};
 use super::disguise::{self, Command};
 use super::process::Browser;
+use crate::chain::Screenshot;
 use crate::context::Identity;
 
 /// How long a browser may take to open a tab.
 const OPEN: Duration = Duration::from_secs(15);
+
+/// How long a picture may take.
+const PICTURE: Duration = Duration::from_secs(3);
+/// Bytes of one picture: a screen of photographs has 300 KiB as WebP.
+const MAX_SCREENSHOT_BYTES: usize = 1_024 * 1_024;
 
 /// Whether pictures, fonts and media are loaded: only a screenshot needs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +149,14 @@ impl JobContext {
             client.post(session, method, params).await?;
         }
         Ok(Child::Part)
+    }
+
+    /// A picture of what a visitor sees first; `None` when it cannot be had in time, or is too large.
+    pub(super) async fn screenshot(&self) -> Option<Screenshot> {
+        let wanted = json!({"format": "webp", "quality": 70, "optimizeForSpeed": true});
+        let taken = self.browser.client.call_within(&self.session, "Page.captureScreenshot", wanted, PICTURE).await;
+        let bytes = STANDARD.decode(taken.ok()?.text("data")).ok()?;
+        Some(Screenshot(bytes)).filter(|picture| (1..=MAX_SCREENSHOT_BYTES).contains(&picture.0.len()))
     }
 
     /// Closes it: pages, cookies, cache and all.

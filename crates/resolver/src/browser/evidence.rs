@@ -1,11 +1,14 @@
 //! What a page did beside navigating: windows that it opened, dialogs, addresses that it asked for and was refused.
 
+use protocol::result::{Beside, MAX_BESIDE};
+
 use super::egress::Egress;
 
-/// Popups that are told; a page that opens more wants nothing else.
-const MAX_POPUPS: usize = 10;
-/// Refused addresses that are told.
-const MAX_REFUSED: usize = 20;
+impl From<Seen> for Beside {
+    fn from(seen: Seen) -> Self {
+        Self { popups: seen.popups, dialogs: seen.dialogs, refused: seen.refused }
+    }
+}
 
 /// What was seen beside the chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,12 +23,12 @@ pub(super) struct Seen {
 impl Seen {
     /// A popup is told once, however many events tell of it.
     pub(super) fn popup(&mut self, url: &str) {
-        if !matches!(url, "" | "about:blank") && self.popups.len() < MAX_POPUPS && !self.popups.iter().any(|known| known == url) {
+        if !matches!(url, "" | "about:blank") && self.popups.len() < MAX_BESIDE && !self.popups.iter().any(|known| known == url) {
             self.popups.push(url.to_owned());
         }
     }
 
     pub(super) fn note_refusals(&mut self, egress: &Egress) {
-        self.refused = egress.refused().iter().take(MAX_REFUSED).map(ToString::to_string).collect();
+        self.refused = egress.refused().iter().take(MAX_BESIDE).map(ToString::to_string).collect();
     }
 }

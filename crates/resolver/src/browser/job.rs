@@ -71,13 +71,16 @@ impl Job<'_> {
             Err(error) => Err(error),
         };
         seen.note_refusals(&egress);
+        let screenshot = match (self.pictures, &watched) {
+            (Pictures::Loaded, Ok(Watched::Settled(Some(_)))) => open.screenshot().await,
+            (Pictures::Loaded | Pictures::Withheld, _) => None,
+        };
         // The way out ends first: nothing is dialled for a job that is over.
         drop(proxy);
         if tokio::time::timeout(CLOSE, open.close()).await.is_err() {
             tracing::debug!("a browser context takes its time to close");
         }
         let watched = watched?;
-        tracing::debug!(hops = tracker.visits.len(), popups = seen.popups.len(), dialogs = seen.dialogs, "a page was watched");
         tracker.complete();
         let ending = Ending { tracker: &tracker, egress: &egress, guard: self.guard, budgets: self.budgets };
         let end = match watched {
@@ -87,7 +90,8 @@ impl Job<'_> {
         let delayed_refresh = self.delayed_refresh(&tracker, &end);
         let hops = hops(tracker, &egress);
         let observed = self.observed(&identity, &hops);
-        Ok(Chain { engine: Engine::Browser, hops, end, delayed_refresh, handover: None, observed, duration: began.elapsed() })
+        let chain = Chain::without_hops(Engine::Browser, end);
+        Ok(Chain { hops, delayed_refresh, beside: seen.into(), screenshot, observed, duration: began.elapsed(), ..chain })
     }
 
     fn delayed_refresh(&self, tracker: &Tracker, end: &End) -> Option<DelayedRefresh> {

@@ -50,6 +50,7 @@ const TRIES: u32 = 2;
 pub(crate) struct BrowserEngine {
     executable: Result<PathBuf, String>,
     trusted_keys: Vec<String>,
+    pictures: Pictures,
     guard: Guard,
     tls: Tls,
     jobs: Semaphore,
@@ -66,6 +67,7 @@ impl BrowserEngine {
         Self {
             executable: find::find(&settings.browser).map_err(|cause| cause.to_string()),
             trusted_keys: trust::key_digests(&settings.extra_roots),
+            pictures: if settings.screenshots { Pictures::Loaded } else { Pictures::Withheld },
             guard,
             tls,
             jobs: Semaphore::new(JOBS_AT_ONCE),
@@ -85,7 +87,7 @@ impl BrowserEngine {
     pub(crate) async fn run(&self, url: &Url, context: &Context, proxy: Option<(&str, &ProxyProfile)>, budgets: &Budgets) -> Chain {
         // Nobody closes the semaphore; were it closed, one page too many would do no harm.
         let _permit = self.jobs.acquire().await.ok();
-        let job = Job { guard: &self.guard, tls: &self.tls, budgets, context, proxy, pictures: Pictures::Withheld };
+        let job = Job { guard: &self.guard, tls: &self.tls, budgets, context, proxy, pictures: self.pictures };
         let mut last_cause = String::new();
         for _ in 0..TRIES {
             let browser = match self.browser().await {

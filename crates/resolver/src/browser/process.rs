@@ -147,6 +147,7 @@ impl Drop for Browser {
         let deadline = Instant::now() + END;
         // Nobody can await here. A browser that is asked ends in some 50 ms.
         while matches!(running.child.try_wait(), Ok(None)) && Instant::now() < deadline {
+            #[allow(clippy::disallowed_methods, reason = "a destructor has no timer to await; the browser is given a few milliseconds")]
             std::thread::sleep(LOOK);
         }
         running.group.kill();

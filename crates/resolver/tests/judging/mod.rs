@@ -27,7 +27,10 @@ pub(crate) fn faults(case: &FarmCase, chain: &Chain) -> Vec<String> {
     }
     let got = way(chain);
     let expected: Vec<(String, String)> = expected_way(case);
-    let is_same = if expect.hops_truncated {
+    let is_same = if final_url != expect.final_url && expect.accept.contains(&final_url) {
+        // Another end that is no fault was reached another way.
+        true
+    } else if expect.hops_truncated {
         got.iter().zip(&expected).all(|(got, expected)| got == expected) && got.len() >= expected.len().min(2)
     } else {
         got == expected

@@ -251,7 +251,7 @@ async fn read(mut from: impl AsyncRead + Unpin, shared: &std::sync::Weak<Shared>
         let Some(shared) = shared.upgrade() else { return };
         let mut rest = &chunk[..length];
         while let Some(end) = rest.iter().position(|&byte| byte == 0) {
-            if !is_passing_over {
+            if !is_passing_over && buffer.len() + end <= MAX_MESSAGE_BYTES {
                 buffer.extend_from_slice(&rest[..end]);
                 shared.receive(&buffer);
             }

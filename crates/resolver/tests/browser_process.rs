@@ -1,0 +1,67 @@
+//! The browser's processes: replaced when they die, and gone with the resolver. Alone in its file, since it tells
+//! browsers apart by the process that started them.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+mod pages;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use pages::Site;
+use protocol::{Conclusion, Context, EngineChoice, JobResult};
+use resolver::guard::Exceptions;
+use resolver::{ResolveRequest, Resolver, Settings};
+
+async fn resolve(resolver: &Resolver, url: &str) -> JobResult {
+    let context = Context { engine: Some(EngineChoice::Browser), ..Context::default() };
+    resolver.resolve(&ResolveRequest { tracking_url: url.to_owned(), context, ..ResolveRequest::default() }).await
+}
+
+/// Processes of browsers that this process has started, by their profile folder.
+fn browser_processes() -> Vec<u32> {
+    let marker = format!("link-peeler-browser-{}-", std::process::id());
+    let is_ours = |process: &u32| {
+        let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains(&marker)
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_ours).collect()
+}
+
+fn profiles() -> usize {
+    let marker = format!("link-peeler-browser-{}-", std::process::id());
+    std::env::temp_dir().read_dir().unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&marker)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_dies_is_replaced_and_the_last_one_leaves_nothing_behind() {
+    let site = Site::start(&[("/landing", "<title>shoes</title><p>shoes"), ("/slow", "<p>x<script>setTimeout(() => 1, 9)</script>")]).await;
+    let exceptions = Exceptions::parse([format!("*.test={}", site.address)]).unwrap();
+    let resolver = Resolver::new(Settings { exceptions, ..Settings::default() }).unwrap();
+    if let Err(cause) = resolver.browser() {
+        println!("skipped: {cause}");
+        return;
+    }
+    assert_eq!(resolve(&resolver, "http://a.test/landing").await.conclusion, Conclusion::Valid);
+    let idle = browser_processes().len();
+    let leader = browser_processes().into_iter().min().unwrap().to_string();
+    let (under_way, ()) = tokio::join!(resolve(&resolver, "http://a.test/slow"), async {
+        // Until the page under way has a process of its own.
+        while browser_processes().len() <= idle {
+            tokio::task::yield_now().await;
+        }
+        assert!(Command::new("kill").args(["-9", &leader]).status().unwrap().success());
+    });
+    assert_eq!(under_way.conclusion, Conclusion::Valid, "{}", under_way.detail);
+    assert_eq!(resolve(&resolver, "http://a.test/landing").await.conclusion, Conclusion::Valid);
+    assert!(profiles() >= 1);
+    drop(resolver);
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !browser_processes().is_empty() && Instant::now() < deadline {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(browser_processes(), [0_u32; 0]);
+    assert_eq!(profiles(), 0);
+}
