@@ -177,7 +177,7 @@ impl Desktop {
         }
         self.others.wait().await;
         // What came to a result while it was being stopped is in the outbox, and no longer held.
-        let mut unfinished = run.running();
+        let mut unfinished = run.held.running();
         if let Some(request) = collect {
             unfinished.extend(collect_leases(&run, request).await);
         }

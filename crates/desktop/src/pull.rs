@@ -35,7 +35,7 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
             poll_id,
             max: u32::try_from(room).unwrap_or(MAX_PULL_JOBS),
             wait_seconds,
-            running: run.running(),
+            running: run.held.running(),
             results: Vec::new(),
         };
         let wait = Duration::from_secs(wait_seconds.into());

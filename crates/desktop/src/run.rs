@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::device::{HeldJob, PullAnswer, PullRequest, ReportOutcome, ReportedResult};
+use protocol::device::{PullAnswer, PullRequest, ReportOutcome, ReportedResult};
 use protocol::{Clock, PollId};
 use resolver::Resolver;
 use tokio::sync::Notify;
@@ -163,11 +163,6 @@ impl Run {
         let unwelcome = error.refusal().is_some_and(|refusal| matches!(refusal.status, 400..=404)).then_some(PAUSE_WHEN_UNWELCOME);
         let pause = self.gate.failed(error.retry_after().or(unwelcome));
         self.journal.connection(Connection::Retrying { reason: error.to_string(), pause });
-    }
-
-    /// What to name as running in a pull.
-    pub(crate) fn running(&self) -> Vec<HeldJob> {
-        self.held.running()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::device::{PullRequest, ReportAnswer, ReportRequest};
+use protocol::device::{MAX_HELD_JOBS, PullRequest, ReportAnswer, ReportRequest};
 use tokio::time::Instant;
 
 use crate::relay_client::ANSWER_TIMEOUT;
@@ -38,8 +38,13 @@ fn renewal_is_due(run: &Run) -> bool {
 }
 
 async fn renew(run: &Run) {
-    let request = PullRequest { poll_id: run.new_poll_id(), max: 0, wait_seconds: 0, running: run.running(), results: Vec::new() };
-    run.pull(request, run.outbox.take_for_report(), Duration::ZERO).await;
+    // Results first: those that this renewal carries need no lease after it.
+    let results = run.outbox.take_for_renewal();
+    let mut running = run.held.running();
+    running.extend(run.outbox.leases());
+    running.truncate(MAX_HELD_JOBS);
+    let request = PullRequest { poll_id: run.new_poll_id(), max: 0, wait_seconds: 0, running, results: Vec::new() };
+    run.pull(request, results, Duration::ZERO).await;
 }
 
 async fn report(run: &Run) {

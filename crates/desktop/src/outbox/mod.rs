@@ -102,6 +102,19 @@ impl Outbox {
         if queue.goes_by_report() { queue.take() } else { Vec::new() }
     }
 
+    /// The next batch for a renewal, whether or not a report might go: while every slot is taken no pull is made that would
+    /// carry it.
+    pub(crate) fn take_for_renewal(&self) -> Vec<ReportedResult> {
+        let mut queue = lock(&self.queue);
+        // A renewal that is refused for a result renews nothing.
+        if queue.suspect { Vec::new() } else { queue.take() }
+    }
+
+    /// The leases of the results that wait: they must not lapse before the results are settled.
+    pub(crate) fn leases(&self) -> Vec<HeldJob> {
+        lock(&self.queue).waiting.iter().map(|result| HeldJob { job_id: result.job_id, fence: result.fence }).collect()
+    }
+
     /// Whether a report has something to do.
     pub(crate) fn wants_report(&self) -> bool {
         let queue = lock(&self.queue);
@@ -254,6 +267,22 @@ mod tests {
         outbox.keep(result(1)).await.unwrap();
         assert!(outbox.wants_report());
         assert_eq!(outbox.take_for_report().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_renewal_takes_what_no_pull_and_no_report_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let outbox = Outbox::open(folder.path(), ()).unwrap();
+        for n in 0..2 {
+            outbox.keep(result(n)).await.unwrap();
+        }
+        assert!(!outbox.wants_report());
+        assert_eq!(outbox.leases().len(), 2);
+        let batch = outbox.take_for_renewal();
+        assert_eq!((batch.len(), outbox.leases().len()), (2, 0));
+        outbox.suspected(batch);
+        assert!(outbox.take_for_renewal().is_empty(), "what may be to blame for a refusal goes by reports");
+        assert_eq!(outbox.leases().len(), 2);
     }
 
     #[tokio::test]

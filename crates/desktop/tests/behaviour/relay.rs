@@ -47,6 +47,7 @@ pub(crate) struct Seen {
     pub(crate) revoked: Vec<String>,
     pub(crate) signature_faults: Vec<String>,
     pub(crate) refused_reports: usize,
+    pub(crate) reports_begun: usize,
 }
 
 impl Seen {
@@ -75,6 +76,8 @@ struct Script {
     poisonous: HashSet<JobId>,
     refuse_results: bool,
     refuse_renewals: bool,
+    /// Reports wait for their answer.
+    hold_reports: bool,
     key: Option<DevicePublicKey>,
     /// What the relay's clock shows beyond the machine's.
     clock_ahead_ms: i64,
@@ -174,6 +177,10 @@ impl ScriptedRelay {
         self.change(|script| script.refuse_results = refuse);
     }
 
+    pub(crate) fn hold_reports(&self, hold: bool) {
+        self.change(|script| script.hold_reports = hold);
+    }
+
     pub(crate) fn refuse_renewals(&self) {
         self.change(|script| script.refuse_renewals = true);
     }
@@ -231,7 +238,7 @@ async fn answer(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, hea
     }
     let answered = match path {
         "/api/device/pull" => pull(&shared, serde_json::from_slice(&body).unwrap()).await,
-        "/api/device/report" => report(&shared, serde_json::from_slice(&body).unwrap()),
+        "/api/device/report" => report(&shared, serde_json::from_slice(&body).unwrap()).await,
         "/api/device/release" => release(&shared, serde_json::from_slice(&body).unwrap()),
         "/api/device/keys" if method == Method::POST => new_key(&shared, serde_json::from_slice(&body).unwrap()),
         "/api/device/keys" => json(&serde_json::json!({"keys": []})),
@@ -336,7 +343,16 @@ async fn pull(shared: &Shared, request: PullRequest) -> Response {
     }
 }
 
-fn report(shared: &Shared, request: ReportRequest) -> Response {
+async fn report(shared: &Shared, request: ReportRequest) -> Response {
+    shared.script.lock().unwrap().seen.reports_begun += 1;
+    shared.changed.notify_waiters();
+    loop {
+        let changed = shared.changed.notified();
+        if !shared.script.lock().unwrap().hold_reports {
+            break;
+        }
+        changed.await;
+    }
     let mut script = shared.script.lock().unwrap();
     if let Some(refusal) = refused_results(&mut script, &request.results) {
         return refusal;

@@ -44,6 +44,32 @@ async fn while_a_pull_waits_results_go_by_a_report_of_their_own() {
 }
 
 #[tokio::test]
+async fn a_result_whose_report_failed_does_not_wait_for_a_free_slot() {
+    let stage = Stage::new().await;
+    let [first, second, third] = [stage.site.slow(), stage.site.never(), stage.site.never()].map(|url| stage.relay.job(url, 6));
+    stage.relay.next_pull(Reply::Jobs(vec![first.clone()]));
+    let desktop = stage.desktop_with(2).await;
+    stage.relay.until("the second slot's pull to wait", |seen| seen.asking().len() == 2).await;
+    stage.relay.hold_reports(true);
+    stage.site.let_slow_pages_answer();
+    stage.relay.until("a report under way", |seen| seen.reports_begun == 1).await;
+    stage.relay.next_pull(Reply::Jobs(vec![second]));
+    stage.relay.until("the first slot's pull to wait", |seen| seen.asking().len() == 3).await;
+    stage.relay.next_pull(Reply::Jobs(vec![third]));
+    let mut events = desktop.events();
+    while desktop.status().running.len() < 2 {
+        events.recv().await.unwrap();
+    }
+    stage.relay.refuse_results(true);
+    stage.relay.hold_reports(false);
+    stage.relay.until("the report refused", |seen| seen.refused_reports > 0).await;
+    stage.relay.refuse_results(false);
+    stage.relay.until("the result", |seen| seen.results().iter().any(|result| result.job_id == first.job_id)).await;
+    assert_eq!(desktop.status().running.len(), 2, "both slots are still taken");
+    desktop.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_result_that_the_relay_did_not_take_survives_a_restart() {
     let stage = Stage::new().await;
     let job = stage.relay.job(stage.site.shop(), 15);

@@ -1,4 +1,4 @@
-//! A site of two pages: one that answers, one that does not before it is told to.
+//! A site of three pages: one that answers, one that does not before it is told to, one that never does.
 
 use std::net::SocketAddr;
 
@@ -27,7 +27,8 @@ impl Site {
                 PAGE
             }
         };
-        let router = Router::new().route("/shop", get(|| async { PAGE })).route("/slow", get(slow));
+        let never = || std::future::pending::<Html<&str>>();
+        let router = Router::new().route("/shop", get(|| async { PAGE })).route("/slow", get(slow)).route("/never", get(never));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -45,6 +46,11 @@ impl Site {
     /// Answers only after [`Self::let_slow_pages_answer`].
     pub(crate) fn slow(&self) -> String {
         format!("http://{}/slow", self.address)
+    }
+
+    /// Never answers.
+    pub(crate) fn never(&self) -> String {
+        format!("http://{}/never", self.address)
     }
 
     pub(crate) fn let_slow_pages_answer(&self) {
