@@ -18,6 +18,8 @@ use crate::lock;
 
 /// Results that may wait for the relay before no more jobs are pulled: when it takes jobs but no results, stop.
 const MAX_WAITING: usize = 1_000;
+/// The detail of a result whose evidence the relay refused.
+const WITHOUT_EVIDENCE: &str = "the relay refused the evidence; the conclusion is that of the desktop";
 /// Bytes of results in one report or pull: half of what the relay takes, the rest for JSON around them.
 const MAX_BATCH_BYTES: usize = MAX_REPORT_BYTES / 2;
 
@@ -146,8 +148,9 @@ impl Outbox {
         self.put_back(batch);
     }
 
-    /// The relay refused a report of the batch for what one of its results is. Half as many go next time; a single one is dropped and
-    /// returned, since it would be refused for ever and hold up the rest.
+    /// The relay refused a report of the batch for what one of its results is. Half as many go next time; a single one goes
+    /// without its evidence, since without any result its job would be done again and end as not executed. One that is
+    /// refused even so is dropped and returned: it would be refused for ever and hold up the rest.
     pub(crate) async fn refused(&self, mut batch: Vec<ReportedResult>) -> Option<ReportedResult> {
         if batch.len() > 1 {
             lock(&self.queue).batch = batch.len() / 2;
@@ -155,6 +158,13 @@ impl Outbox {
             return None;
         }
         let dropped = batch.pop()?;
+        let without_evidence = dropped.result.without_evidence(WITHOUT_EVIDENCE);
+        if dropped.result != without_evidence {
+            tracing::warn!(job.id = %dropped.job_id, "the relay refuses this result's evidence; reporting the conclusion alone");
+            // On the disk it stays whole: after a crash it is refused, and reduced, once more.
+            self.put_back(vec![ReportedResult { result: without_evidence, ..dropped }]);
+            return None;
+        }
         lock(&self.queue).on_the_way -= 1;
         self.writer.clear(vec![HeldJob { job_id: dropped.job_id, fence: dropped.fence }]).await;
         Some(dropped)
@@ -295,7 +305,7 @@ mod tests {
         let (mut delivered, mut dropped) = (0, Vec::new());
         for _ in 0..50 {
             let batch = outbox.take();
-            if batch.contains(&result(6)) {
+            if batch.iter().any(|one| one.job_id == result(6).job_id) {
                 dropped.extend(outbox.refused(batch).await);
             } else {
                 delivered += batch.len();
@@ -303,7 +313,8 @@ mod tests {
                 outbox.settle(batch, &outcomes).await;
             }
         }
-        assert_eq!((delivered, dropped), (9, vec![result(6)]));
+        assert_eq!(delivered, 9);
+        assert_eq!(dropped.iter().map(|one| one.job_id).collect::<Vec<_>>(), [result(6).job_id]);
         assert_eq!(outbox.len(), 0);
     }
 

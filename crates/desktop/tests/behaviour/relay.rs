@@ -74,6 +74,8 @@ struct Script {
     outcome: Option<Outcome>,
     /// Refuse results for what they are.
     poisonous: HashSet<JobId>,
+    /// Refuse results that have any evidence.
+    refuse_evidence: bool,
     refuse_results: bool,
     refuse_renewals: bool,
     /// Reports wait for their answer.
@@ -171,6 +173,10 @@ impl ScriptedRelay {
 
     pub(crate) fn refuse_result_of(&self, job: JobId) {
         self.change(|script| script.poisonous.extend([job]));
+    }
+
+    pub(crate) fn refuse_evidence(&self) {
+        self.change(|script| script.refuse_evidence = true);
     }
 
     pub(crate) fn refuse_results(&self, refuse: bool) {
@@ -367,7 +373,9 @@ fn refused_results(script: &mut Script, results: &[ReportedResult]) -> Option<Re
         script.seen.refused_reports += 1;
         return Some(problem(ProblemCode::Overloaded, Some(1), serde_json::Map::new()));
     }
-    let at = results.iter().position(|result| script.poisonous.contains(&result.job_id))?;
+    let is_refused =
+        |result: &ReportedResult| script.poisonous.contains(&result.job_id) || script.refuse_evidence && !result.result.hops.is_empty();
+    let at = results.iter().position(is_refused)?;
     script.seen.refused_reports += 1;
     let errors = serde_json::json!([{"pointer": "", "detail": format!("result {at} has a member that this relay does not know")}]);
     Some(problem(ProblemCode::InvalidPayload, None, serde_json::Map::from_iter([("errors".to_owned(), errors)])))

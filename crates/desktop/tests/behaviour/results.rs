@@ -135,3 +135,23 @@ async fn one_result_that_the_relay_cannot_take_does_not_hold_up_the_others() {
     assert_eq!(dropped, [jobs[2].job_id]);
     desktop.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_result_whose_evidence_the_relay_refuses_still_ends_its_job() {
+    let stage = Stage::new().await;
+    stage.relay.refuse_evidence();
+    let job = stage.relay.job(stage.site.shop(), 15);
+    stage.relay.next_pull(Reply::Jobs(vec![job.clone()]));
+    let desktop = stage.desktop().await;
+    let mut events = desktop.events();
+    while events.recv().await.unwrap() != (desktop::Event::Settled { job_id: job.job_id, outcome: Outcome::Applied }) {}
+    stage.relay.seen(|seen| {
+        let result = &seen.results()[0].result;
+        assert_eq!((result.conclusion, result.http_status), (Conclusion::Valid, Some(200)));
+        assert!(result.hops.is_empty() && result.final_url.is_none());
+        assert_eq!(result.check(), Ok(()));
+    });
+    desktop.shutdown().await;
+    stage.desktop().await.shutdown().await;
+    assert!(kept(&stage).is_empty(), "settled, with evidence or without");
+}
