@@ -4,6 +4,8 @@
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use testkit::postgres::{SERVER_VARIABLE, Server};
+
 use crate::runner::{Tally, cargo};
 use crate::{metadata, needs, runner, tidy};
 
@@ -21,6 +23,8 @@ struct Stage {
 /// Runs all stages; true when everything passed.
 pub(crate) fn run() -> anyhow::Result<bool> {
     needs::ensure()?;
+    // One server for all tests: each would else start its own, and most of the time of a quick test would be that.
+    let server = Server::start(&["fsync=off", "max_connections=400"])?;
     let with_nextest = cargo_has("nextest");
     let tests = TestTargets::of(&metadata::packages()?);
     let mut stages = vec![
@@ -32,11 +36,11 @@ pub(crate) fn run() -> anyhow::Result<bool> {
         // Without advisories: those change by the day, and an old commit must not turn red overnight.
         stages.push(stage("deny", || runner::run(cargo_with(&["deny", "check", "licenses", "bans", "sources"])))?);
     }
-    stages.push(stage("tests", || runner::run(tests.quick(with_nextest)))?);
+    stages.push(stage("tests", || runner::run(with_server(tests.quick(with_nextest), &server)))?);
     // Always the whole workspace: a selection of packages would unify features differently and compile them again.
     stages.push(stage("doc tests", || runner::run(cargo_with(&["test", "--workspace", "--doc", "--quiet", "--no-fail-fast"])))?);
     if !tests.end_to_end.is_empty() {
-        stages.push(stage("end to end", || runner::run(tests.end_to_end(with_nextest)))?);
+        stages.push(stage("end to end", || runner::run(with_server(tests.end_to_end(with_nextest), &server)))?);
     }
     Ok(summarise(&stages))
 }
@@ -73,6 +77,11 @@ impl Stage {
         }
         line
     }
+}
+
+fn with_server(mut command: Command, server: &Server) -> Command {
+    command.env(SERVER_VARIABLE, server.url());
+    command
 }
 
 fn cargo_with(arguments: &[&str]) -> Command {

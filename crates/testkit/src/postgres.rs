@@ -2,6 +2,7 @@
 //!
 //! PostgreSQL refuses to run as root. Under root it is started as the user `postgres`, which Debian's package makes.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{Error, Result};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -191,7 +192,9 @@ pub fn new_database() -> String {
 /// When the server refuses.
 pub fn create_database(server: &str) -> Result<String> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    // A server outlives many test processes, and their ids come again.
+    let random = RandomState::new().build_hasher().finish();
+    let name = format!("test_{random:x}_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     sql(&format!("{server}/postgres"), &format!("CREATE DATABASE {name}"))?;
     Ok(format!("{server}/{name}"))
 }
