@@ -4,7 +4,8 @@ use url::Url;
 
 use super::egress::{Egress, place};
 use super::look::Look;
-use super::navigation::{Elsewhere, Tracker, Visit};
+use super::navigation::{Elsewhere, Tracker};
+use super::visit::Visit;
 use crate::budgets::Budgets;
 use crate::chain::{Content, End, Page};
 use crate::guard::{Guard, PortClass, Reason, Refusal};

@@ -16,7 +16,9 @@ mod navigation;
 mod process;
 mod proxy;
 mod settle;
+mod traffic;
 mod trust;
+mod visit;
 mod watch;
 
 use std::path::PathBuf;

@@ -4,6 +4,10 @@
 //! A main-frame request is `Network.requestWillBeSent` whose `requestId` is its `loaderId`. An HTTP redirect repeats the
 //! id with `redirectResponse`; a client-side one announces itself by `Page.frameRequestedNavigation` and has a new id.
 
+mod join;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 
 use protocol::result::{Hop, HopKind};
@@ -12,30 +16,9 @@ use tokio::time::{Duration, Instant};
 use url::Url;
 
 use super::cdp::{Event, Fields as _, Request, Response};
-use super::headers::{cookie_names, header};
-use crate::{location, refresh};
-
-/// Requests under way that are watched for quiet; a page with more is not quiet anyway.
-const MAX_IN_FLIGHT: usize = 4_096;
-
-/// One request of the main frame with its answer.
-#[derive(Debug)]
-pub(super) struct Visit {
-    pub(super) hop: Hop,
-    /// The URL as the guard's log knows it; `None` for one that nobody could parse.
-    pub(super) url: Option<Url>,
-    pub(super) response: Option<Response>,
-    /// `net::ERR_…` of a request without an answer, or one that was given up after it.
-    pub(super) error: Option<String>,
-    request: String,
-    sent_at: f64,
-    /// Whether `…ExtraInfo` events belong to it: answers that the browser made itself (HSTS) have none.
-    has_extra: bool,
-    /// Whether the page has said why; it may do so after the request was sent.
-    is_explained: bool,
-    /// Whether it left the browser; known at the end.
-    is_sent: bool,
-}
+use super::traffic::Traffic;
+use super::visit::{Visit, is_elsewhere, kind, same_place};
+use crate::refresh;
 
 /// A navigation under way.
 #[derive(Debug)]
@@ -101,8 +84,7 @@ pub(super) struct Tracker {
     pub(super) turns: u64,
     pub(super) download: bool,
     pub(super) crashed: bool,
-    pub(super) last_traffic: Instant,
-    in_flight: HashMap<(String, String), String>,
+    pub(super) traffic: Traffic,
     closed_loaders: HashSet<String>,
     extra_sent: HashMap<String, Vec<Value>>,
     extra_received: HashMap<String, Vec<Value>>,
@@ -125,8 +107,7 @@ impl Tracker {
             turns: 0,
             download: false,
             crashed: false,
-            last_traffic: now,
-            in_flight: HashMap::new(),
+            traffic: Traffic::new(now),
             closed_loaders: HashSet::new(),
             extra_sent: HashMap::new(),
             extra_received: HashMap::new(),
@@ -139,15 +120,15 @@ impl Tracker {
         let is_main = event.session == self.session;
         match event.method.as_str() {
             "Network.requestWillBeSent" => {
-                self.traffic(event, now);
+                self.traffic.began(event, now);
                 if is_main && self.is_main_document(params) {
                     self.requested(params, now);
                 }
             }
             "Network.responseReceived" if is_main => self.answered(params),
-            "Network.loadingFinished" => self.quieter(event, now),
+            "Network.loadingFinished" => self.traffic.ended(event, now),
             "Network.loadingFailed" => {
-                self.quieter(event, now);
+                self.traffic.ended(event, now);
                 if is_main {
                     self.failed(params);
                 }
@@ -189,11 +170,6 @@ impl Tracker {
     fn crash(&mut self) {
         self.crashed = true;
         self.turns += 1;
-    }
-
-    /// Whether nothing is under way on the network.
-    pub(super) fn is_idle(&self) -> bool {
-        self.in_flight.is_empty()
     }
 
     /// The last request with its answer.
@@ -355,8 +331,7 @@ impl Tracker {
         self.turns += 1;
         self.pending.take_if(|pending| pending.request == loader);
         if let Some(old) = self.document.replace(Document { loader: loader.to_owned(), since: now, parsed_at: None, loaded_at: None }) {
-            // What the old page had asked for is given up without a word, now and then.
-            self.in_flight.retain(|_, own| *own != old.loader);
+            self.traffic.forget_loader(&old.loader);
             self.closed_loaders.insert(old.loader);
         }
     }
@@ -404,118 +379,7 @@ impl Tracker {
         let Some((delay, target)) = soonest.filter(|(delay, _)| *delay < 3e9) else { return };
         self.refresh = Some(Refresh { due: document.since + Duration::from_secs_f64(delay), delay, target });
     }
-
-    fn traffic(&mut self, event: &Event, now: Instant) {
-        let params = &event.params;
-        let url = params["request"].text("url");
-        // Connections that stay open by design, and answers that never touch the network, say nothing about quiet.
-        if matches!(params.text("type"), "EventSource" | "Ping" | "WebSocket" | "Prefetch" | "Media") || url.starts_with("data:") {
-            return;
-        }
-        self.last_traffic = now;
-        if self.in_flight.len() < MAX_IN_FLIGHT {
-            let key = (event.session.clone(), params.text("requestId").to_owned());
-            self.in_flight.insert(key, params.text("loaderId").to_owned());
-        }
-    }
-
-    fn quieter(&mut self, event: &Event, now: Instant) {
-        let key = (event.session.clone(), event.params.text("requestId").to_owned());
-        if self.in_flight.remove(&key).is_some() {
-            self.last_traffic = now;
-        }
-    }
-
-    /// A child target is gone, and its requests with it.
-    pub(super) fn forget_session(&mut self, session: &str) {
-        self.in_flight.retain(|(own, _), _| own != session);
-    }
-
-    fn extra(kept: &mut HashMap<String, Vec<Value>>, pending: &Option<Pending>, visits: &[Visit], params: &Value) {
-        let id = params.text("requestId");
-        // Those of a page's other requests are of no interest. The first may come before its request: then nothing is
-        // pending yet, or something older.
-        let is_known = pending.as_ref().is_some_and(|pending| pending.request == id) || visits.last().is_some_and(|v| v.request == id);
-        if is_known || kept.len() < MAX_EXTRA {
-            kept.entry(id.to_owned()).or_default().push(params.clone());
-        }
-    }
-
-    /// Joins what came separately: the Referer and cookies that were sent, the cookies that were set. Then the hops, with
-    /// a last one for a URL that a script gave the document.
-    pub(super) fn complete(&mut self) {
-        let mut turns: HashMap<String, usize> = HashMap::new();
-        for visit in &mut self.visits {
-            if !visit.has_extra {
-                continue;
-            }
-            let turn = turns.entry(visit.request.clone()).or_default();
-            let nth = |kept: &HashMap<String, Vec<Value>>| kept.get(&visit.request).and_then(|all| all.get(*turn)).cloned();
-            match nth(&self.extra_sent) {
-                Some(sent) => visit.hop.referrer = header(&sent["headers"], "referer"),
-                None => visit.is_sent = visit.response.is_some(),
-            }
-            if let Some(received) = nth(&self.extra_received) {
-                visit.hop.set_cookies = cookie_names(&received["headers"]);
-                if visit.response.is_none() {
-                    // A redirect that the browser does not follow has no other witness.
-                    visit.hop.status = received.get("statusCode").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
-                    visit.hop.location = header(&received["headers"], "location");
-                }
-            }
-            *turn += 1;
-        }
-        // Wishes that were withdrawn before anything was sent: the page changed its mind.
-        let last = self.visits.len().saturating_sub(1);
-        let mut at = 0..;
-        self.visits.retain(|visit| {
-            let is_last = at.next() == Some(last);
-            visit.is_sent || is_last || visit.error.as_deref().is_some_and(|error| error != ABORTED)
-        });
-        for (visit, index) in self.visits.iter_mut().zip(0..) {
-            visit.hop.index = index;
-        }
-        let Some((url, kind)) = self.same_document.take().filter(|(url, _)| url.starts_with("http")) else { return };
-        if self.visits.last().is_some_and(|last| last.hop.url != url) {
-            let index = u32::try_from(self.visits.len()).unwrap_or(u32::MAX);
-            self.visits.push(Visit {
-                url: None,
-                hop: Hop { index, url, method: "GET".to_owned(), kind, ..Hop::default() },
-                response: None,
-                error: None,
-                request: String::new(),
-                sent_at: 0.0,
-                has_extra: false,
-                is_explained: true,
-                is_sent: true,
-            });
-        }
-    }
-
-    /// The Cookie field of the nth request of an id, as far as it is known.
-    fn cookies_sent(&self, at: usize) -> Option<String> {
-        let visit = self.visits.get(at)?;
-        let before = self.visits[..at].iter().filter(|other| other.request == visit.request && other.has_extra).count();
-        header(&self.extra_sent.get(&visit.request)?.get(before)?["headers"], "cookie")
-    }
-
-    /// How often the last answered request was made before with the same URL, method, cookies and kind, and where first.
-    pub(super) fn repeats(&self) -> Option<(usize, u32)> {
-        let at = self.visits.iter().rposition(|visit| visit.response.is_some())?;
-        let key = |at: usize| {
-            let hop = &self.visits[at].hop;
-            let url = hop.url.split('#').next().unwrap_or_default().to_owned();
-            (url, hop.method.clone(), hop.kind, self.cookies_sent(at))
-        };
-        let own = key(at);
-        let same: Vec<usize> = (0..at).filter(|&other| key(other) == own).collect();
-        let first = *same.first()?;
-        Some((same.len(), u32::try_from(first).unwrap_or(u32::MAX)))
-    }
 }
-
-/// Requests whose extra information is kept before it is known whether they are of interest.
-const MAX_EXTRA: usize = 256;
 
 /// A navigation that was given up.
 pub(super) const ABORTED: &str = "net::ERR_ABORTED";
@@ -524,53 +388,5 @@ impl Document {
     fn loaded(&mut self, now: Instant) {
         self.parsed_at = self.parsed_at.or(Some(now));
         self.loaded_at = self.loaded_at.or(Some(now));
-    }
-}
-
-impl Visit {
-    fn answer(&mut self, response: Response, at: f64, has_extra: bool) {
-        let hop = &mut self.hop;
-        hop.status = Some(response.status).filter(|status| *status != 0);
-        hop.http_version = response.http_version.map(str::to_owned);
-        hop.tls_version.clone_from(&response.tls_version);
-        if location::is_redirect(response.status) {
-            hop.location = response.header("location").map(str::to_owned);
-        }
-        hop.set_cookies =
-            response.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| super::headers::cookie_name(value)).collect();
-        hop.elapsed_ms = milliseconds(at - self.sent_at);
-        self.has_extra = has_extra;
-        self.response = Some(response);
-    }
-
-    /// Whether the browser answered itself, out of what it knows of the host (HSTS): nothing was dialled.
-    pub(super) fn is_internal(&self) -> bool {
-        self.response.as_ref().is_some_and(|response| response.status == 307 && response.header("non-authoritative-reason").is_some())
-    }
-}
-
-/// Whether two URLs ask for the same, fragments aside.
-fn same_place(one: &str, other: &str) -> bool {
-    one.split('#').next() == other.split('#').next()
-}
-
-fn milliseconds(seconds: f64) -> u64 {
-    // From a clock that only goes forward, and far below a day.
-    Duration::try_from_secs_f64(seconds.max(0.0)).map_or(0, |elapsed| u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// Whether a navigation to `url` leaves http(s). A document of its own (`blob:`) may lead back.
-fn is_elsewhere(url: &str) -> bool {
-    let scheme = url.split(':').next().unwrap_or_default();
-    !matches!(scheme, "http" | "https" | "blob" | "")
-}
-
-fn kind(reason: &str) -> HopKind {
-    match reason {
-        "httpHeaderRefresh" => HopKind::RefreshHeader,
-        "metaTagRefresh" => HopKind::MetaRefresh,
-        "formSubmissionGet" | "formSubmissionPost" => HopKind::Form,
-        // scriptInitiated, reload, anchorClick (by a script: nobody else clicks), other
-        _ => HopKind::Javascript,
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn stage(tracker: &Tracker, budgets: &Budgets, now: Instant) -> Stage
             None => Stage::Until(now + budgets.hop),
         };
     };
-    let quiet_at = if tracker.is_idle() { tracker.last_traffic + QUIET } else { now + QUIET };
+    let quiet_at = if tracker.traffic.is_idle() { tracker.traffic.last + QUIET } else { now + QUIET };
     match quiet_at.min(loaded_at + QUIET_PATIENCE) {
         due if due > now => Stage::Until(due),
         _ => Stage::Quiet,
@@ -92,7 +92,7 @@ pub(super) fn is_at_rest(tracker: &Tracker, budgets: &Budgets, now: Instant) -> 
         .refresh
         .as_ref()
         .is_some_and(|refresh| refresh.due + ASKED_PATIENCE > now && refresh.delay <= budgets.refresh_delay.as_secs_f64());
-    loaded && !asked && tracker.pending.is_none() && !refreshes && tracker.is_idle()
+    loaded && !asked && tracker.pending.is_none() && !refreshes && tracker.traffic.is_idle()
 }
 
 /// Until when scripts that set a timer may move the page: as long as people wait, from the load event on.

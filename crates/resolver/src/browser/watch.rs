@@ -226,7 +226,7 @@ impl<'a> Watch<'a> {
                 Child::Popup(url) => self.seen.popup(&url),
                 Child::Part => (),
             },
-            "Target.detachedFromTarget" => self.tracker.forget_session(event.params.text("sessionId")),
+            "Target.detachedFromTarget" => self.tracker.traffic.forget_session(event.params.text("sessionId")),
             "Fetch.requestPaused" => {
                 let id = &event.params["requestId"];
                 if event.params.text("resourceType") == "Image" {
