@@ -8,6 +8,7 @@ mod data_dir;
 mod describe;
 mod exit;
 mod listen;
+mod listing;
 mod output;
 mod query;
 mod resolve;

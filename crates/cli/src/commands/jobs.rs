@@ -6,9 +6,9 @@ use clap::{Args, Subcommand};
 use protocol::{Conclusion, Job, JobId, JobPage, JobState};
 
 use super::fetch;
-use crate::caller::{Caller, CallerFlags};
-use crate::exit::{Ended, Exit, Failure};
-use crate::output;
+use crate::caller::CallerFlags;
+use crate::exit::{Ended, Exit};
+use crate::listing::{self, ListFlags, Page};
 use crate::query::Query;
 
 #[derive(Args, Debug)]
@@ -47,17 +47,8 @@ struct List {
     /// Only jobs with this conclusion
     #[arg(long, value_name = "CODE")]
     conclusion: Option<Conclusion>,
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    limit: usize,
-    /// Every page, however many
-    #[arg(long, conflicts_with = "limit")]
-    all: bool,
-    /// Print a line of JSON for each job
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    caller: CallerFlags,
+    list: ListFlags,
 }
 
 #[derive(Args, Debug)]
@@ -95,47 +86,29 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     }
 }
 
-/// Jobs of one page; the relay's own bound may be lower.
-const PAGE: usize = 100;
-
 async fn list(arguments: &List) -> Ended {
-    let caller = arguments.caller.caller()?;
-    let (mut left, mut cursor, mut rows) = (if arguments.all { usize::MAX } else { arguments.limit }, None, Vec::new());
-    while left > 0 {
-        let page: JobPage = page(&caller, arguments, left.min(PAGE), cursor.as_deref()).await?;
-        for job in page.jobs.into_iter().take(left) {
-            left -= 1;
-            if arguments.json { output::json(&job)? } else { rows.push(row(job)) }
-        }
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    if !arguments.json {
-        output::line(&output::table(&["job", "state", "conclusion", "row", "tracking URL"], rows))?;
-        if cursor.is_some() {
-            output::note("there are more: --limit N or --all");
-        }
-    }
-    Ok(Exit::Ok)
+    let query = || {
+        Query::new("/api/links/jobs")
+            .with("state", arguments.state)
+            .with("source", arguments.source.as_deref())
+            .with("rowId", arguments.row_id.as_deref())
+            .with("conclusion", arguments.conclusion)
+    };
+    listing::list::<JobPage>(&arguments.list, query).await
 }
 
-async fn page(caller: &Caller, arguments: &List, limit: usize, cursor: Option<&str>) -> Result<JobPage, Failure> {
-    let target = Query::new("/api/links/jobs")
-        .with("state", arguments.state)
-        .with("source", arguments.source.as_deref())
-        .with("rowId", arguments.row_id.as_deref())
-        .with("conclusion", arguments.conclusion)
-        .with("limit", Some(limit))
-        .with("cursor", cursor)
-        .finish();
-    caller.get(&target, Duration::ZERO).await
-}
+impl Page for JobPage {
+    type Item = Job;
+    const COLUMNS: &'static [&'static str] = &["job", "state", "conclusion", "row", "tracking URL"];
 
-fn row(job: Job) -> Vec<String> {
-    let conclusion = job.result.map_or_else(|| "-".to_owned(), |result| result.conclusion.to_string());
-    vec![job.job_id.to_string(), job.state.to_string(), conclusion, format!("{}/{}", job.source, job.row_id), job.tracking_url]
+    fn into_parts(self) -> (Vec<Job>, Option<String>) {
+        (self.jobs, self.next_cursor)
+    }
+
+    fn line(job: Job) -> Vec<String> {
+        let conclusion = job.result.map_or_else(|| "-".to_owned(), |result| result.conclusion.to_string());
+        vec![job.job_id.to_string(), job.state.to_string(), conclusion, format!("{}/{}", job.source, job.row_id), job.tracking_url]
+    }
 }
 
 async fn show(arguments: &Show) -> Ended {

@@ -7,6 +7,7 @@ use protocol::{NotReadyReason, Row, RowPage};
 
 use crate::caller::CallerFlags;
 use crate::exit::{Ended, Exit};
+use crate::listing::{self, ListFlags, Page};
 use crate::output;
 use crate::query::{Query, segment};
 
@@ -36,17 +37,8 @@ struct List {
     /// Only rows that are, or are not, ready for ads
     #[arg(long, value_name = "BOOL")]
     ready: Option<bool>,
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    limit: usize,
-    /// Every page, however many
-    #[arg(long, conflicts_with = "limit")]
-    all: bool,
-    /// Print a line of JSON for each row
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    caller: CallerFlags,
+    list: ListFlags,
 }
 
 #[derive(Args, Debug)]
@@ -70,46 +62,28 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     }
 }
 
-/// Rows of one page; the relay's own bound may be lower.
-const PAGE: usize = 100;
-
 async fn list(arguments: &List) -> Ended {
-    let caller = arguments.caller.caller()?;
-    let (mut left, mut cursor, mut lines) = (if arguments.all { usize::MAX } else { arguments.limit }, None::<String>, Vec::new());
-    while left > 0 {
-        let target = Query::new("/api/rows")
-            .with("source", arguments.source.as_deref())
-            .with("readyForAds", arguments.ready)
-            .with("limit", Some(left.min(PAGE)))
-            .with("cursor", cursor.as_deref())
-            .finish();
-        let page: RowPage = caller.get(&target, Duration::ZERO).await?;
-        for row in page.rows.into_iter().take(left) {
-            left -= 1;
-            if arguments.json { output::json(&row)? } else { lines.push(line(&row)) }
-        }
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    if !arguments.json {
-        output::line(&output::table(&["row", "ready", "conclusion", "why not", "tracking URL"], lines))?;
-        if cursor.is_some() {
-            output::note("there are more: --limit N or --all");
-        }
-    }
-    Ok(Exit::Ok)
+    let query = || Query::new("/api/rows").with("source", arguments.source.as_deref()).with("readyForAds", arguments.ready);
+    listing::list::<RowPage>(&arguments.list, query).await
 }
 
-fn line(row: &Row) -> Vec<String> {
-    vec![
-        format!("{}/{}", row.source, row.row_id),
-        if row.ready_for_ads { "yes" } else { "no" }.to_owned(),
-        row.conclusion.map_or_else(|| "-".to_owned(), |conclusion| conclusion.to_string()),
-        reasons(row),
-        row.tracking_url.clone(),
-    ]
+impl Page for RowPage {
+    type Item = Row;
+    const COLUMNS: &'static [&'static str] = &["row", "ready", "conclusion", "why not", "tracking URL"];
+
+    fn into_parts(self) -> (Vec<Row>, Option<String>) {
+        (self.rows, self.next_cursor)
+    }
+
+    fn line(row: Row) -> Vec<String> {
+        vec![
+            format!("{}/{}", row.source, row.row_id),
+            if row.ready_for_ads { "yes" } else { "no" }.to_owned(),
+            row.conclusion.map_or_else(|| "-".to_owned(), |conclusion| conclusion.to_string()),
+            reasons(&row),
+            row.tracking_url,
+        ]
+    }
 }
 
 fn reasons(row: &Row) -> String {
