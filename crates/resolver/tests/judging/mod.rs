@@ -106,6 +106,7 @@ fn way(chain: &Chain) -> Vec<(String, String)> {
     hops
 }
 
+#[allow(dead_code, reason = "one of the tests that share this uses it")]
 pub(crate) fn short(end: &End) -> String {
     let text = format!("{end:?}");
     text.chars().take(300).collect()
