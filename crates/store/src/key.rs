@@ -70,11 +70,20 @@ pub(crate) async fn revoke(
 }
 
 /// Every key of every account that has not been revoked: what a relay keeps in memory to verify with.
+///
+/// # Errors
+/// When there are keys and none of them opens: then the sealing key is the wrong one, and a relay with it would refuse
+/// every caller and make keys that the others cannot use.
 pub(crate) async fn all(session: &mut Session<'_>, settings: &Settings) -> Result<Vec<KeyRecord>, StoreError> {
     let rows = session.rows(&statement::ALL_KEYS, &[]).await?;
     // One key that does not open (another relay's sealing key, say) must not take the others' away.
     let readable = |row: &Row| record(row, settings).inspect_err(|error| tracing::error!(%error, "a key cannot be used")).ok();
-    Ok(rows.iter().filter_map(readable).collect())
+    let keys: Vec<_> = rows.iter().filter_map(readable).collect();
+    if keys.is_empty() && !rows.is_empty() {
+        let reason = "no API key in the database opens with this relay's sealing key; relays of one database share their key files";
+        return Err(StoreError::Setup(reason.to_owned()));
+    }
+    Ok(keys)
 }
 
 /// The keys of an account, newest first, revoked ones included.

@@ -78,6 +78,27 @@ async fn a_cancelled_wait_for_the_standby_is_no_acknowledgement() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_set_to_answer_early_does_not_make_relays_do_so() {
+    let stage = Stage::start().await;
+    for setting in ["off", "local"] {
+        let url = testkit::postgres::create_database(&stage.primary.url()).unwrap();
+        let other = url.rsplit('/').next().unwrap();
+        sql(&url, &format!("ALTER DATABASE {other} SET synchronous_commit = {setting}")).unwrap();
+        let rig = Rig::on(&url, 1).await;
+        stage.cut_the_standby_off();
+        let asking = tokio::spawn({
+            let (caller, relay) = (rig.caller.clone(), rig.url(0));
+            async move { caller.fetch(&relay, setting).await.unwrap() }
+        });
+        stage.until_a_commit_waits().await;
+        assert!(!asking.is_finished());
+        stage.let_the_standby_hear();
+        assert_eq!(asking.await.unwrap().status, 202);
+        rig.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_standby_that_stays_away_gets_everyone_told_that_nothing_is_sure() {
     let stage = Stage::start().await;
     let rig = Rig::on(&format!("{}?answer_timeout=2", stage.url), 1).await;

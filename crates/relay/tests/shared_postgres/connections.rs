@@ -62,6 +62,28 @@ async fn a_server_that_starts_again_is_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_keeps_nobody_waiting_and_no_relay_from_stopping() {
+    let server = Server::start(&["fsync=off"]).unwrap();
+    let rig = Rig::on(&format!("{}?answer_timeout=2", server.new_database().unwrap()), 1).await;
+    let (device, relay) = (rig.device().await, rig.url(0));
+    let job = rig.caller.admit(&relay, "job").await;
+    assert_eq!(device.pull(&relay, 1, 0).await.len(), 1);
+    server.freeze();
+    let started = Instant::now();
+    let fetch = async || rig.caller.fetch(&relay, "another").await.unwrap().status;
+    let get = async || rig.caller.wait_for(&relay, job.job_id, 0).await.unwrap().status;
+    let report = async || device.try_report(&relay, &[]).await.unwrap().status;
+    let ready = async || rig.caller.get(&relay, "/readyz").await.unwrap().status;
+    let (fetched, got, reported, ready) = tokio::join!(fetch(), get(), report(), ready());
+    assert_eq!((fetched, got, ready), (503, 503, 503));
+    assert!(matches!(reported, 200 | 503), "{reported}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    let stopping = Instant::now();
+    rig.stop().await;
+    assert!(stopping.elapsed() < Duration::from_secs(15), "{:?}", stopping.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_somebody_else_keeps_locked_holds_nobody_up_for_long() {
     let url = format!("{}?answer_timeout=3", testkit::postgres::new_database());
     let rig = Rig::on(&url, 1).await;

@@ -22,11 +22,23 @@ async fn a_replay_gets_the_job_of_the_other_relay() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quota_of_ten_admits_ten_of_sixty_four_over_both_relays() {
-    let rig = Rig::new(2).await;
+    race_for_a_quota(&testkit::postgres::new_database()).await;
+}
+
+/// Under a snapshot for the whole transaction, facts would be older than the lock under which they are decided upon.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_default_is_one_snapshot_a_transaction_admits_no_more() {
+    let url = testkit::postgres::new_database();
+    let database = url.rsplit('/').next().unwrap();
+    testkit::postgres::sql(&url, &format!("ALTER DATABASE {database} SET default_transaction_isolation = 'repeatable read'")).unwrap();
+    race_for_a_quota(&url).await;
+}
+
+async fn race_for_a_quota(url: &str) {
+    let rig = Rig::on(url, 2).await;
     for _ in 0..3 {
         let caller = rig.caller_of_plan("ten_a_month").await;
         let urls = rig.urls();
-        crate::patience::until("both relays know the key", async || caller.verify(&urls[1]).await == 200).await;
         let answers = join_all((0..PARALLEL).map(|number| {
             let (caller, url) = (caller.clone(), urls[number % 2].clone());
             async move { caller.fetch(&url, &format!("job-{number}")).await.unwrap() }

@@ -10,6 +10,7 @@ use store::{ApprovedLink, DatabaseUrl, NewKeyRecord};
 
 use crate::caller::Caller;
 use crate::desktop::Device;
+use crate::patience::until;
 
 /// A plan for the quota's races, beside those that every relay knows.
 const PLANS: &str = "[ten_a_month]\napi_links = true\nmonthly_fetches = 10\n";
@@ -50,10 +51,10 @@ impl Rig {
         self.relays.iter().map(|relay| relay.public_url().to_owned()).collect()
     }
 
-    /// A key of another account, of this plan.
+    /// A key of another account, of this plan, which every relay knows.
     pub(crate) async fn caller_of_plan(&self, plan: &str) -> Caller {
         let account = self.new_account(plan).await;
-        new_caller(&self.relays[0], account).await
+        self.caller_of(account).await
     }
 
     /// Another account.
@@ -62,9 +63,13 @@ impl Rig {
         self.relays[0].store().ensure_account(&name, plan, SystemClock.now()).await.unwrap().id
     }
 
-    /// A key of this account.
+    /// A key of this account, which every relay knows.
     pub(crate) async fn caller_of(&self, account: AccountId) -> Caller {
-        new_caller(&self.relays[0], account).await
+        let caller = new_caller(&self.relays[0], account).await;
+        for url in self.urls() {
+            until("every relay knows the key", async || caller.verify(&url).await == 200).await;
+        }
+        caller
     }
 
     /// A device of the rig's account.
@@ -72,7 +77,7 @@ impl Rig {
         self.device_of(self.account).await
     }
 
-    /// A device of this account.
+    /// A device of this account, which every relay knows.
     pub(crate) async fn device_of(&self, account: AccountId) -> Device {
         let (key, now, store) = (DeviceKey::generate(), SystemClock.now(), self.relays[0].store());
         let code = KeyId::generate(Environment::Test).to_string();
@@ -86,7 +91,11 @@ impl Rig {
         };
         store.approve_link(link).await.unwrap();
         let linked = store.consume_link(code, now).await.unwrap().unwrap();
-        Device::new(linked.device_id, key)
+        let device = Device::new(linked.device_id, key);
+        for url in self.urls() {
+            until("every relay knows the device", async || device.is_known(&url).await).await;
+        }
+        device
     }
 
     pub(crate) async fn stop(self) {

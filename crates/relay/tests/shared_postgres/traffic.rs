@@ -16,6 +16,9 @@ use crate::desktop::{Device, leased, outcomes};
 /// Pause before something is sent again.
 const AGAIN: Duration = Duration::from_millis(20);
 
+/// A caller looks after one in so many of its jobs.
+const LOOKS_EVERY: usize = 8;
+
 /// Running callers and desktops.
 pub(crate) struct Traffic {
     stop: Arc<AtomicBool>,
@@ -94,7 +97,7 @@ struct Work {
 
 impl Work {
     async fn call(mut self, caller: Caller, name: String, accepted: Arc<AtomicUsize>) -> Book {
-        for number in 0.. {
+        for number in 0_usize.. {
             let name = format!("{name}-{number}");
             loop {
                 if self.stop.load(Ordering::Relaxed) {
@@ -102,8 +105,13 @@ impl Work {
                 }
                 let answer = caller.fetch(self.relay(), &name).await;
                 if let Some(answer) = self.note("fetch", answer).await {
-                    self.book.accepted.insert(name, answer.job().job_id);
+                    let job = answer.job().job_id;
+                    self.book.accepted.insert(name, job);
                     accepted.fetch_add(1, Ordering::Relaxed);
+                    if number % LOOKS_EVERY == 0 {
+                        let answer = caller.wait_for(self.relay(), job, 0).await;
+                        self.note("get", answer).await;
+                    }
                     break;
                 }
             }
