@@ -11,6 +11,7 @@ mod latency;
 mod load;
 mod machine;
 mod postgres;
+mod resolver;
 mod rig;
 
 use clap::{Parser, Subcommand};
@@ -30,11 +31,19 @@ enum Benchmark {
     /// The same over PostgreSQL: with millions of jobs waiting against none, with a neighbour that has a million, and what
     /// the hot tables weigh after millions have passed through them.
     Postgres(postgres::Arguments),
+    /// Links a second over HTTP beside curl and lychee, pages a second in a browser beside playwright, and which links of
+    /// a mixed list need a browser.
+    Resolver(resolver::Arguments),
+    /// Our side of the resolver's comparisons, in a process of its own.
+    #[command(hide = true)]
+    ResolveList(resolver::engine::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Admission(arguments) => admission::run(&arguments),
         Benchmark::Postgres(arguments) => postgres::run(&arguments),
+        Benchmark::Resolver(arguments) => resolver::run(&arguments),
+        Benchmark::ResolveList(arguments) => resolver::engine::run(&arguments),
     }
 }

@@ -40,8 +40,7 @@ impl Rig {
     /// Starts a relay on this database, with the keys that lie in `installation`.
     pub(crate) fn on(database: DatabaseUrl, installation: &Path) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let mut config =
-            Config::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), database, InstallSecrets::load_or_create(installation)?);
+        let mut config = Config::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), database, InstallSecrets::load_or_create(installation)?);
         config.bench_noop = true;
         let (key_id, secret) = (KeyId::generate(Environment::Live), Secret::generate());
         let (relay, account) = runtime.block_on(async {

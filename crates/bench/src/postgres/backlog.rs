@@ -117,7 +117,10 @@ impl Sizes {
 }
 
 fn hot_mib(url: &str) -> anyhow::Result<u64> {
-    number(url, &format!("SELECT (sum(pg_total_relation_size(oid)) / 1048576)::bigint FROM pg_class WHERE relname IN ({HOT}) AND relkind = 'r'"))
+    number(
+        url,
+        &format!("SELECT (sum(pg_total_relation_size(oid)) / 1048576)::bigint FROM pg_class WHERE relname IN ({HOT}) AND relkind = 'r'"),
+    )
 }
 
 fn number(url: &str, query: &str) -> anyhow::Result<u64> {

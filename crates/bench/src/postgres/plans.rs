@@ -27,7 +27,8 @@ impl Plans {
     pub(super) fn watch(url: &str, installation: &Path) -> anyhow::Result<Self> {
         eprintln!("watching plans");
         let database = url.rsplit('/').next().context("no database")?;
-        for setting in ["session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0", "auto_explain.log_level = 'log'"] {
+        for setting in ["session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0", "auto_explain.log_level = 'log'"]
+        {
             sql(url, &format!("ALTER DATABASE {database} SET {setting}"))?;
         }
         let path = sql(url, "SELECT '/proc/' || pid || '/fd/2' FROM pg_stat_activity WHERE backend_type = 'checkpointer'")?;
