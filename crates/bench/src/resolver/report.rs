@@ -1,0 +1,173 @@
+//! The figures of a run as text and as JSON.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::browser::{Browsers, Side};
+use super::mixed::Mixed;
+use super::speed::{Program, Speed, ratio};
+use crate::machine::Machine;
+
+/// What the HTTP engine may take at 256 chains.
+const MEMORY_TARGET_MIB: f64 = 100.0;
+
+/// Everything that was measured.
+pub(super) struct Report {
+    pub(super) machine: Machine,
+    pub(super) load_before: String,
+    pub(super) load_after: String,
+    pub(super) served_by: String,
+    pub(super) page_kib: usize,
+    pub(super) chains: usize,
+    pub(super) browser: Option<PathBuf>,
+    pub(super) http: Option<Speed>,
+    pub(super) pages: Option<Browsers>,
+    pub(super) mixed: Option<Mixed>,
+}
+
+impl Report {
+    pub(super) fn to_text(&self) -> String {
+        let Self { machine, load_before, load_after, served_by, page_kib, .. } = self;
+        let mut text = format!(
+            "{}\nload average {load_before} before, {load_after} after; links of 3 redirects and a page of {page_kib} KiB, 100 loopback hosts, \
+             served by {served_by}\n",
+            machine.describe()
+        );
+        if let Some(speed) = &self.http {
+            text += &self.http_text(speed);
+        }
+        match (&self.pages, &self.browser) {
+            (Some(pages), _) => text += &pages_text(pages),
+            (None, None) => text += "\nno browser is installed: the browser engine was not measured\n",
+            (None, Some(_)) => {}
+        }
+        self.mixed.iter().for_each(|mixed| text += &mixed_text(mixed));
+        text
+    }
+
+    fn http_text(&self, speed: &Speed) -> String {
+        let Speed { links, rounds, ours, rivals, absent } = speed;
+        let mut text = format!("\nHTTP engine at {} chains, {links} links, median of {rounds} interleaved rounds\n", self.chains);
+        text += &format!(
+            "{:<14}{:>14}{:>20}{:>14}{:>18}{:>20}\n",
+            "program", "links/s", "slowest-fastest", "peak MiB", "processor us/link", "ours is so fast"
+        );
+        for program in std::iter::once(ours).chain(rivals) {
+            let (slowest, fastest) = speed.range(program);
+            let times = if program.name == ours.name { String::new() } else { format!("{:.2} times", speed.ratio(program)) };
+            text += &format!(
+                "{:<14}{:>14.0}{:>20}{:>14.1}{:>18.0}{:>20}\n",
+                program.name,
+                speed.a_second(program),
+                format!("{slowest:.0}-{fastest:.0}"),
+                program.peak_mib,
+                speed.processor_us(program),
+                times
+            );
+        }
+        for name in absent {
+            text += &format!("{name} is not installed, so it was not measured\n");
+        }
+        let verdict = if ours.peak_mib < MEMORY_TARGET_MIB { "under" } else { "OVER" };
+        text + &format!("our peak is {verdict} the {MEMORY_TARGET_MIB} MiB that it may be\n")
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let Machine { date, processor, cores, system, .. } = &self.machine;
+        json!({
+            "machine": {
+                "date": date, "processor": processor, "cores": cores, "system": system,
+                "loadAverageBefore": self.load_before, "loadAverageAfter": self.load_after,
+            },
+            "site": {"servedBy": self.served_by, "pageKib": self.page_kib},
+            "http": self.http.as_ref().map(|speed| self.http_json(speed)),
+            "browser": self.pages.as_ref().map(pages_json),
+            "mixed": self.mixed.as_ref().map(mixed_json),
+        })
+    }
+
+    fn http_json(&self, speed: &Speed) -> Value {
+        let Speed { links, rounds, ours, rivals, absent } = speed;
+        let program = |program: &Program| {
+            let (slowest, fastest) = speed.range(program);
+            json!({
+                "name": program.name, "linksASecond": speed.a_second(program), "slowest": slowest, "fastest": fastest,
+                "peakMib": program.peak_mib, "processorUsALink": speed.processor_us(program), "oursOverThis": speed.ratio(program),
+            })
+        };
+        let rivals: Vec<Value> = rivals.iter().map(program).collect();
+        json!({
+            "chains": self.chains, "links": links, "rounds": rounds, "ours": program(ours), "rivals": rivals,
+            "absent": absent, "memoryTargetMib": MEMORY_TARGET_MIB,
+        })
+    }
+}
+
+fn pages_text(pages: &Browsers) -> String {
+    let Browsers { links, rounds, playwright, all } = pages;
+    let mut text = format!("\nbrowser engine, a fresh context a link, {links} links, median of {rounds} interleaved rounds\n");
+    text += &match playwright {
+        Ok(version) => format!("beside playwright-core {version}, until the load event and until 500 ms without network, same browser\n"),
+        Err(reason) => format!("playwright was not measured: {reason}\n"),
+    };
+    text += &format!("{:<10}{:<22}{:>12}{:>14}{:>20}\n", "at once", "side", "pages/s", "p50 ms", "ours is so fast");
+    for at in all {
+        let mut line = |name: &str, side: &Side, times: String| {
+            text += &format!("{:<10}{name:<22}{:>12.2}{:>14.0}{times:>20}\n", at.at_once, pages.a_second(side), side.p50_ms);
+        };
+        line("link-peeler", &at.ours, String::new());
+        if let Some((load, quiet)) = &at.theirs {
+            line("playwright, load", load, format!("{:.2} times", ratio(&at.ours.rounds, &load.rounds)));
+            line("playwright, quiet", quiet, format!("{:.2} times", ratio(&at.ours.rounds, &quiet.rounds)));
+        }
+    }
+    text
+}
+
+fn pages_json(pages: &Browsers) -> Value {
+    let all = pages.all.iter().map(|at| {
+        let side = |side: &Side| {
+            json!({
+                "pagesASecond": pages.a_second(side), "p50Ms": side.p50_ms, "oursOverThis": ratio(&at.ours.rounds, &side.rounds),
+            })
+        };
+        let theirs = at.theirs.as_ref();
+        json!({
+            "atOnce": at.at_once, "ours": side(&at.ours), "playwrightLoad": theirs.map(|(load, _)| side(load)),
+            "playwrightQuiet": theirs.map(|(_, quiet)| side(quiet)),
+        })
+    });
+    let (version, absent) = (pages.playwright.as_ref().ok(), pages.playwright.as_ref().err());
+    json!({
+        "links": pages.links, "rounds": pages.rounds, "playwrightVersion": version, "playwrightAbsent": absent,
+        "pages": all.collect::<Vec<_>>(),
+    })
+}
+
+fn mixed_text(mixed: &Mixed) -> String {
+    let Mixed { links, elapsed, as_expected, otherwise, opened, reasons, missed, needless } = mixed;
+    let mut text = format!(
+        "\na mixed list (the lab's {links} cases) through `auto`: {as_expected} concluded as the lab says, {opened} opened the browser, {:.1} s\n\
+         of those that opened it, {needless} are cases for which the lab calls for none; of those that it calls for one, {} did without\n",
+        elapsed.as_secs_f64(),
+        missed.len()
+    );
+    for (reason, count) in reasons {
+        text += &format!("  {count:>4}  {reason}\n");
+    }
+    for (case, expected, concluded) in otherwise {
+        text += &format!("  {case}: the lab says {expected}, concluded {concluded}\n");
+    }
+    text
+}
+
+fn mixed_json(mixed: &Mixed) -> Value {
+    let otherwise =
+        mixed.otherwise.iter().map(|(case, expected, concluded)| json!({"case": case, "expected": expected, "concluded": concluded}));
+    json!({
+        "links": mixed.links, "seconds": mixed.elapsed.as_secs_f64(), "asExpected": mixed.as_expected,
+        "otherwise": otherwise.collect::<Vec<_>>(), "openedBrowser": mixed.opened, "reasons": mixed.reasons,
+        "missed": mixed.missed, "needless": mixed.needless,
+    })
+}
