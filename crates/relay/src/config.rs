@@ -8,6 +8,7 @@ use protocol::signature::FreshnessWindow;
 use protocol::{Clock, SystemClock};
 use store::DatabaseUrl;
 
+use crate::body;
 use crate::secrets::InstallSecrets;
 
 /// The settings of one relay.
@@ -19,6 +20,9 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// The URL under which the world knows this relay, without a trailing slash; none: the address it listens on.
     pub public_url: Option<String>,
+    /// Names of this machine under which desktops may call it while no public URL is given: its host name, unless told
+    /// otherwise. Its addresses count without being named, and so does `localhost`.
+    pub host_names: Vec<String>,
     /// Where the data lives.
     pub database: DatabaseUrl,
     /// The keys that belong to this installation.
@@ -39,6 +43,8 @@ pub struct Config {
     pub retention: Retention,
     /// Seconds that a desktop waits between two polls of its linking code.
     pub link_interval_seconds: u32,
+    /// Bytes of request bodies that are held at once; beyond, requests are refused as overloaded.
+    pub held_body_bytes: usize,
     /// Whether `POST /bench/noop` answers: what a request costs that does nothing. For measuring only.
     pub bench_noop: bool,
     /// Where time comes from.
@@ -53,6 +59,7 @@ impl Config {
             listen,
             metrics_listen: None,
             public_url: None,
+            host_names: own_names(),
             database,
             secrets,
             account: "default".to_owned(),
@@ -63,10 +70,16 @@ impl Config {
             freshness_millis: domain::readiness::DEFAULT_FRESHNESS_MILLIS,
             retention: Retention::default(),
             link_interval_seconds: 5,
+            held_body_bytes: body::DEFAULT_HELD_BYTES,
             bench_noop: false,
             clock: Arc::new(SystemClock),
         }
     }
+}
+
+/// What this machine is called by whoever set it up.
+fn own_names() -> Vec<String> {
+    rustix::system::uname().nodename().to_str().ok().filter(|name| !name.is_empty()).map(str::to_owned).into_iter().collect()
 }
 
 impl std::fmt::Debug for Config {

@@ -22,23 +22,35 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const MAX_HEAD_BYTES: usize = 32 * 1_024;
 /// Requests that one HTTP/2 connection may have under way.
 const MAX_STREAMS: u32 = 256;
+/// Bytes of bodies that an HTTP/2 connection may send before anybody reads them, of all its requests and of one: enough for
+/// the largest report in a second over most of the world, and 2 GiB over all connections at worst.
+const AHEAD: u32 = 256 * 1_024;
+const AHEAD_OF_ONE: u32 = 128 * 1_024;
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4), as far as it needs to be seen.
 const H2_PREFACE: &[u8; 4] = b"PRI ";
 
-/// The address at the other end.
+/// The addresses of both ends.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+pub(crate) struct Ends {
+    /// Where the connection came from.
+    pub(crate) peer: SocketAddr,
+    /// The address of this machine's that was dialled.
+    pub(crate) local: SocketAddr,
+}
 
 /// Serves one connection until it ends, or until its current requests have been answered after `draining`.
 pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, draining: CancellationToken) {
     let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
     let Some(is_h2) = speaks_h2(&stream, &draining).await else { return };
     let under_way = UnderWay::default();
-    let service = Counted { service: TowerToHyperService::new(router.layer(axum::Extension(Peer(peer)))), under_way: under_way.clone() };
+    let service =
+        Counted { service: TowerToHyperService::new(router.layer(axum::Extension(Ends { peer, local }))), under_way: under_way.clone() };
     let io = TokioIo::new(stream);
     if is_h2 {
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         builder.timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEAD_BYTES as u32);
+        builder.initial_connection_window_size(AHEAD).initial_stream_window_size(AHEAD_OF_ONE);
         builder.keep_alive_interval(Some(HEAD)).keep_alive_timeout(HEAD);
         drive(builder.serve_connection(io, service), under_way, draining).await;
     } else {

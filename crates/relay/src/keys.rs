@@ -1,9 +1,8 @@
 //! The API keys in memory: a signature is checked without asking the database, so that a flood of forged requests
 //! costs it nothing.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use domain::Plan;
 use domain::admission::Standing;
@@ -11,6 +10,7 @@ use protocol::signature::VerifyingSecret;
 use protocol::{AccountId, Environment, KeyId};
 use store::{KeyRecord, Store, StoreError};
 
+use crate::mirror::{Entries, Mirror};
 use crate::rate::Burst;
 
 /// A key that may sign.
@@ -32,34 +32,21 @@ pub(crate) struct CachedKey {
 #[derive(Debug)]
 pub(crate) struct Keys {
     store: Store,
-    keys: RwLock<Arc<HashMap<KeyId, Arc<CachedKey>>>>,
-    version: AtomicU64,
-    reloading: tokio::sync::Mutex<()>,
+    keys: Mirror<KeyId, CachedKey>,
     dummy: VerifyingSecret,
 }
 
 impl Keys {
     pub(crate) async fn load(store: Store) -> Result<Self, StoreError> {
-        let keys = Self {
-            store,
-            keys: RwLock::default(),
-            version: AtomicU64::new(u64::MAX),
-            reloading: tokio::sync::Mutex::default(),
-            dummy: VerifyingSecret::dummy(),
-        };
-        keys.reload_if_changed().await?;
+        let keys = Self { store, keys: Mirror::new("keys"), dummy: VerifyingSecret::dummy() };
+        keys.reread().await?;
         Ok(keys)
     }
 
     /// The key of this id, if it may sign now.
-    pub(crate) async fn find(&self, key_id: &str) -> Result<Option<Arc<CachedKey>>, StoreError> {
-        if self.version.load(Ordering::Acquire) != self.store.keys_version() {
-            // What is known goes on being used while the database cannot be asked; a reread follows within seconds.
-            if let Err(error) = self.reload_if_changed().await {
-                tracing::warn!(%error, "the keys could not be read again");
-            }
-        }
-        Ok(self.snapshot().get(key_id).cloned())
+    pub(crate) async fn find(&self, key_id: &str) -> Option<Arc<CachedKey>> {
+        self.keys.follow(|| self.store.keys_version(), || self.read()).await;
+        self.keys.get(key_id)
     }
 
     /// What unknown keys are checked against.
@@ -67,35 +54,20 @@ impl Keys {
         &self.dummy
     }
 
-    async fn reload_if_changed(&self) -> Result<(), StoreError> {
-        let _one_at_a_time = self.reloading.lock().await;
-        if self.version.load(Ordering::Acquire) == self.store.keys_version() {
-            return Ok(());
-        }
-        self.reload().await
-    }
-
-    /// Reads the keys again although nobody said that they have changed: what says so is a hint, and hints get lost. Keys
-    /// can be used meanwhile.
+    /// Reads the keys again although nobody said that they have changed.
     pub(crate) async fn reread(&self) -> Result<(), StoreError> {
-        let _one_at_a_time = self.reloading.lock().await;
-        self.reload().await
+        self.keys.reread(Duration::ZERO, || self.store.keys_version(), || self.read()).await
     }
 
-    async fn reload(&self) -> Result<(), StoreError> {
-        // Read before the keys are: a change in between is then noticed by the next request.
-        let version = self.store.keys_version();
-        let known = self.snapshot();
+    async fn read(&self) -> Result<Entries<KeyId, CachedKey>, StoreError> {
+        let known = self.keys.entries();
         let records = self.store.all_keys().await?;
         let keys = records.into_iter().filter(|record| record.revoked_at.is_none()).map(|record| self.cached(record, &known));
-        let keys = Arc::new(keys.map(|key| (key.key_id.clone(), key)).collect());
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-        self.version.store(version, Ordering::Release);
-        Ok(())
+        Ok(keys.map(|key| (key.key_id.clone(), key)).collect())
     }
 
     /// Keeps what is known as long as nothing about it has changed: its burst limit must not begin anew.
-    fn cached(&self, record: KeyRecord, known: &HashMap<KeyId, Arc<CachedKey>>) -> Arc<CachedKey> {
+    fn cached(&self, record: KeyRecord, known: &Entries<KeyId, CachedKey>) -> Arc<CachedKey> {
         if let Some(same) = known.get(&record.key_id).filter(|key| key.plan_name == record.plan && key.label == record.label) {
             return Arc::clone(same);
         }
@@ -111,10 +83,6 @@ impl Keys {
             plan,
             standing: Mutex::default(),
         })
-    }
-
-    fn snapshot(&self) -> Arc<HashMap<KeyId, Arc<CachedKey>>> {
-        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -11,6 +11,7 @@ mod ingress;
 mod keys;
 mod maintenance;
 mod metrics;
+mod mirror;
 mod operator;
 mod path;
 mod problem;

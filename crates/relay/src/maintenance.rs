@@ -9,9 +9,9 @@ use crate::state::Shared;
 
 /// How often it looks. Part of the time in which a dead desktop's jobs go to another one.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// How often it reads the keys again. A key that another relay has revoked counts no longer than this, whatever happens
-/// to the wake-ups between them.
-const REREAD_KEYS: Duration = Duration::from_secs(5);
+/// How often it reads keys and devices again. One that another relay has revoked counts no longer than this, whatever
+/// happens to the wake-ups between them.
+const REREAD: Duration = Duration::from_secs(5);
 
 /// Pause between two passes of pruning over all accounts: nothing that has been kept for days is in a hurry.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(600);
@@ -34,17 +34,17 @@ pub(crate) async fn run(state: Shared) {
     }
 }
 
-/// Reads the keys again from time to time, until the relay drains.
-pub(crate) async fn reread_keys(state: Shared) {
-    let mut ticks = tokio::time::interval(REREAD_KEYS);
+/// Reads keys and devices again from time to time, until the relay drains.
+pub(crate) async fn reread(state: Shared) {
+    let mut ticks = tokio::time::interval(REREAD);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             () = state.draining.cancelled() => return,
         }
-        if let Err(error) = state.keys.reread().await {
-            tracing::warn!(%error, "the keys were not read again; trying again");
+        if let Err(error) = state.keys.reread().await.and(state.devices.reread().await) {
+            tracing::warn!(%error, "keys or devices were not read again; trying again");
         }
     }
 }

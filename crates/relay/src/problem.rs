@@ -10,19 +10,38 @@ use protocol::problem::{self, Problem, ProblemCode};
 use protocol::{JobId, UnixMillis};
 use serde_json::{Map, Value, json};
 use store::StoreError;
+use tracing::Instrument as _;
 
 use crate::answer::REQUEST_ID;
+use crate::ingress::limits::Limits;
 use crate::state::Shared;
 
 /// Every way in which a request is refused.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
     MalformedJson(String),
-    InvalidParameter { name: String, detail: String },
+    InvalidParameter {
+        name: String,
+        detail: String,
+    },
     MissingHeader(&'static str),
-    MalformedHeader { header: &'static str, detail: String },
+    MalformedHeader {
+        header: &'static str,
+        detail: String,
+    },
     InvalidCredentials(Received),
-    StaleTimestamp { detail: String, server_time: UnixMillis },
+    /// No linked device, or not its signature. The URI is the one that would have been right.
+    UnknownDevice {
+        target_uri: String,
+    },
+    StaleTimestamp {
+        detail: String,
+        server_time: UnixMillis,
+    },
+    /// The clock has stepped back into a time whose nonces are gone: whether this one was used cannot be known.
+    NonceForgotten {
+        server_time: UnixMillis,
+    },
     PlanRequired,
     NotFound,
     MethodNotAllowed,
@@ -33,14 +52,32 @@ pub(crate) enum Refusal {
     AccessDenied,
     ExpiredToken,
     AuthorizationPending,
-    SlowDown { interval: u32 },
-    BodyTooLarge { limit: usize },
-    UnsupportedMediaType { expected: &'static str },
+    SlowDown {
+        interval: u32,
+    },
+    BodyTooLarge {
+        limit: usize,
+    },
+    UnsupportedMediaType {
+        expected: &'static str,
+    },
     InvalidPayload(Vec<PayloadError>),
-    IdempotencyMismatch { first: JobId },
-    RateLimited { retry_after: u64 },
-    QuotaExceeded { used: u64, limit: u64, renews_at: UnixMillis, retry_after: u64 },
-    BacklogFull { waiting: u64, limit: u64 },
+    IdempotencyMismatch {
+        first: JobId,
+    },
+    RateLimited {
+        retry_after: u64,
+    },
+    QuotaExceeded {
+        used: u64,
+        limit: u64,
+        renews_at: UnixMillis,
+        retry_after: u64,
+    },
+    BacklogFull {
+        waiting: u64,
+        limit: u64,
+    },
     Overloaded,
     OutcomeUnknown,
     Internal,
@@ -54,6 +91,8 @@ pub(crate) struct Received {
     pub(crate) base: &'static str,
 }
 
+/// What desktops sign (RFC 9421).
+const DEVICE_BASE: &str = "\"@method\" \"@target-uri\" \"content-digest\"";
 /// Seconds after which an overloaded relay is worth another try.
 const OVERLOADED_RETRY_SECONDS: u64 = 1;
 /// Seconds after which a full backlog is worth another try.
@@ -66,8 +105,8 @@ impl Refusal {
             Self::InvalidParameter { .. } => ProblemCode::InvalidParameter,
             Self::MissingHeader(_) => ProblemCode::MissingHeader,
             Self::MalformedHeader { .. } => ProblemCode::MalformedHeader,
-            Self::InvalidCredentials(_) => ProblemCode::InvalidCredentials,
-            Self::StaleTimestamp { .. } => ProblemCode::StaleTimestamp,
+            Self::InvalidCredentials(_) | Self::UnknownDevice { .. } => ProblemCode::InvalidCredentials,
+            Self::StaleTimestamp { .. } | Self::NonceForgotten { .. } => ProblemCode::StaleTimestamp,
             Self::PlanRequired => ProblemCode::PlanRequired,
             Self::NotFound => ProblemCode::NotFound,
             Self::MethodNotAllowed => ProblemCode::MethodNotAllowed,
@@ -103,6 +142,16 @@ impl Refusal {
                  bodySha256 with what you signed; `link-peeler sign` shows the base."
                     .to_owned()
             }
+            Self::UnknownDevice { .. } => {
+                "The device is not linked or was revoked, or the signature is not that of its key over what was received. Compare targetUri \
+                 with the URI that you signed; link again if it is the same."
+                    .to_owned()
+            }
+            Self::NonceForgotten { .. } => {
+                "The timestamp lies in a time whose nonces have been dropped, so nobody can tell whether this one was used. Sign again with a \
+                 timestamp of now."
+                    .to_owned()
+            }
             Self::StaleTimestamp { detail, .. } => format!("{detail}. Set the clock by serverTime and sign again."),
             Self::PlanRequired => "The account's plan has no signed requests. Change the plan.".to_owned(),
             Self::NotFound => "There is nothing here, or nothing that belongs to this account.".to_owned(),
@@ -135,7 +184,8 @@ impl Refusal {
             }
             Self::Overloaded => "The relay is at its capacity. Nothing was stored; send the same request again.".to_owned(),
             Self::OutcomeUnknown => "The database did not confirm in time. Send the job again with the same idempotency key.".to_owned(),
-            Self::Internal => "The relay failed; its log names the request id. Nothing was stored.".to_owned(),
+            Self::Internal => "The relay failed; its log has the cause under the request id. Send a job again under the same idempotency key: it is made once."
+                .to_owned(),
         }
     }
 
@@ -146,7 +196,8 @@ impl Refusal {
             Self::InvalidCredentials(received) => {
                 json!({ "bodyBytes": received.body_bytes, "bodySha256": received.body_sha256, "base": received.base })
             }
-            Self::StaleTimestamp { server_time, .. } => json!({ "serverTime": server_time }),
+            Self::UnknownDevice { target_uri } => json!({ "base": DEVICE_BASE, "targetUri": target_uri }),
+            Self::StaleTimestamp { server_time, .. } | Self::NonceForgotten { server_time } => json!({ "serverTime": server_time }),
             Self::InvalidPayload(errors) => json!({ "errors": errors }),
             Self::IdempotencyMismatch { first } => json!({ "jobId": first }),
             Self::RateLimited { .. } => json!({ "violated-policies": ["burst"] }),
@@ -220,22 +271,41 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Gives every answer its request id, and every refusal its body.
+/// What a signed request is answered when it is refused, with its limits once it is known whose they are.
+pub(crate) struct Refused(pub(crate) Option<Limits>, pub(crate) Refusal);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut response = self.1.into_response();
+        if let Some(limits) = self.0 {
+            limits.write(&mut response);
+        }
+        response
+    }
+}
+
+/// Gives every answer its request id, and every refusal its body. Whatever is logged meanwhile is logged under the id.
 pub(crate) async fn write(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
     let request_id = state.new_request_id();
     request.extensions_mut().insert(request_id);
-    let mut response = next.run(request).await;
+    let challenge = challenge(request.uri().path());
+    let span = tracing::info_span!("request", id = %request_id);
+    let mut response = next.run(request).instrument(span.clone()).await;
     let id = HeaderValue::from_str(&request_id.to_string()).unwrap_or(HeaderValue::from_static("req_"));
     response.headers_mut().insert(REQUEST_ID, id);
     let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
-    state.metrics.refused(refusal.code());
-    tracing::debug!(request_id = %request_id, code = %refusal.code(), detail = refusal.detail(), "refused");
+    let code = refusal.code();
+    state.metrics.refused(code);
+    span.in_scope(|| match code {
+        ProblemCode::Internal => tracing::error!(request_id = %request_id, "the relay failed at a request"),
+        _ => tracing::debug!(%code, detail = refusal.detail(), "refused"),
+    });
     let problem = Problem {
         type_uri: refusal.type_uri(&state.public_url),
-        title: refusal.code().title().to_owned(),
-        status: refusal.code().status(),
+        title: code.title().to_owned(),
+        status: code.status(),
         detail: refusal.detail(),
-        code: refusal.code().to_string(),
+        code: code.to_string(),
         request_id: request_id.to_string(),
         members: refusal.members(),
     };
@@ -246,9 +316,87 @@ pub(crate) async fn write(State(state): State<Shared>, mut request: Request, nex
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
     if problem.status == 401 {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("LinkPeeler-HMAC-SHA256"));
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     headers.insert(HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
     *response.body_mut() = serde_json::to_vec(&problem).unwrap_or_default().into();
     response
+}
+
+/// How a request to this path would have to be signed.
+fn challenge(path: &str) -> HeaderValue {
+    HeaderValue::from_static(if path.starts_with("/api/device/") { "Signature" } else { "LinkPeeler-HMAC-SHA256" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each. A refusal of a new code begins here.
+    fn one_of_each() -> Vec<Refusal> {
+        let now = UnixMillis(0);
+        vec![
+            Refusal::MalformedJson(String::new()),
+            Refusal::InvalidParameter { name: String::new(), detail: String::new() },
+            Refusal::MissingHeader("X"),
+            Refusal::MalformedHeader { header: "X", detail: String::new() },
+            Refusal::InvalidCredentials(Received { body_bytes: 0, body_sha256: String::new(), base: "" }),
+            Refusal::UnknownDevice { target_uri: String::new() },
+            Refusal::StaleTimestamp { detail: String::new(), server_time: now },
+            Refusal::NonceForgotten { server_time: now },
+            Refusal::PlanRequired,
+            Refusal::NotFound,
+            Refusal::MethodNotAllowed,
+            Refusal::RequestTimeout,
+            Refusal::NonceReused,
+            Refusal::AlreadyConcluded,
+            Refusal::KeyExists,
+            Refusal::AccessDenied,
+            Refusal::ExpiredToken,
+            Refusal::AuthorizationPending,
+            Refusal::SlowDown { interval: 5 },
+            Refusal::BodyTooLarge { limit: 1 },
+            Refusal::UnsupportedMediaType { expected: "" },
+            Refusal::InvalidPayload(Vec::new()),
+            Refusal::IdempotencyMismatch { first: JobId::from_bytes([0; 16]) },
+            Refusal::RateLimited { retry_after: 1 },
+            Refusal::QuotaExceeded { used: 1, limit: 1, renews_at: now, retry_after: 1 },
+            Refusal::BacklogFull { waiting: 1, limit: 1 },
+            Refusal::Overloaded,
+            Refusal::OutcomeUnknown,
+            Refusal::Internal,
+        ]
+    }
+
+    #[test]
+    fn every_code_is_that_of_a_refusal() {
+        for code in ProblemCode::ALL {
+            assert!(one_of_each().iter().any(|refusal| refusal.code() == *code), "no refusal has the code {code}");
+        }
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_do_in_whole_sentences() {
+        for refusal in one_of_each() {
+            assert!(refusal.detail().ends_with('.'), "{refusal:?}: {}", refusal.detail());
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_set_a_clock_that_may_be_right() {
+        let detail = Refusal::NonceForgotten { server_time: UnixMillis(0) }.detail();
+        assert!(!detail.contains("clock"), "{detail}");
+    }
+
+    #[test]
+    fn whoever_is_not_known_is_told_how_to_sign_where_they_are() {
+        for (path, scheme) in [
+            ("/api/links/fetch", "LinkPeeler-HMAC-SHA256"),
+            ("/api/rows/platform_api/a", "LinkPeeler-HMAC-SHA256"),
+            ("/api/device/pull", "Signature"),
+            ("/api/device/keys/k/revoke", "Signature"),
+        ] {
+            assert_eq!(challenge(path), scheme, "{path}");
+        }
+    }
 }

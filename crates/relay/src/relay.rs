@@ -9,6 +9,7 @@ use store::{SealingKey, Settings, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::body::Bodies;
 use crate::config::Config;
 use crate::device_api::{Devices, PendingLinks};
 use crate::keys::Keys;
@@ -74,6 +75,14 @@ impl Relay {
         let address = local(&listener)?;
         let metrics_address = metrics_listener.as_ref().map(local).transpose()?;
 
+        if config.public_url.is_none() && !address.ip().is_loopback() {
+            tracing::warn!(
+                %address,
+                "others can reach this relay, and no public URL is given: desktops on other machines must call it by its address"
+            );
+        }
+        server::expect_file_handles();
+
         let state = Arc::new(open(&config, address).await?);
         let tasks = TaskTracker::new();
         let open_connections = state.metrics.connections.clone();
@@ -83,7 +92,7 @@ impl Relay {
             tasks.spawn(server::run(listener, router::metrics_router(Arc::clone(&state)), draining, tasks.clone(), open_connections));
         }
         tasks.spawn(maintenance::run(Arc::clone(&state)));
-        tasks.spawn(maintenance::reread_keys(Arc::clone(&state)));
+        tasks.spawn(maintenance::reread(Arc::clone(&state)));
         tasks.spawn(maintenance::prune(Arc::clone(&state)));
         tasks.close();
         tracing::info!(%address, public_url = state.public_url, "relay started");
@@ -157,12 +166,14 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
     let account = store.ensure_account(&config.account, &config.plan, now).await?;
     Ok(RelayState {
         keys: Keys::load(store.clone()).await?,
-        devices: Devices::new(store.clone()),
+        devices: Devices::load(store.clone()).await?,
         links: PendingLinks::default(),
         metrics: Metrics::new(started_seconds(now)),
         clock: Arc::clone(&config.clock),
         public_url: config.public_url.as_deref().map_or_else(|| format!("http://{address}"), |url| url.trim_end_matches('/').to_owned()),
         public_url_is_given: config.public_url.is_some(),
+        host_names: config.host_names.clone(),
+        bodies: Bodies::new(config.held_body_bytes),
         operator_token: config.secrets.operator_token().clone(),
         operator_account: account.id,
         link_interval_seconds: config.link_interval_seconds,

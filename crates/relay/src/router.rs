@@ -1,7 +1,6 @@
 //! Every route of the relay, on one screen.
 
 use axum::Router;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -44,7 +43,7 @@ pub(crate) fn router(state: Shared) -> Router {
     router
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
-        .layer(axum::middleware::from_fn_with_state(State(state.clone()).0, problem::write))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), problem::write))
         .with_state(state)
 }
 
@@ -72,5 +71,5 @@ async fn problem_page(PathParts(code): PathParts<String>) -> Response {
 /// What a request costs that does nothing but arrive.
 async fn noop(body: axum::body::Bytes) -> Response {
     let _ = body;
-    StatusCode::ACCEPTED.into_response()
+    StatusCode::NO_CONTENT.into_response()
 }

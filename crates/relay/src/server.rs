@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -13,8 +14,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::connection;
 
-/// Connections at once: each may hold a body of 4 MiB at worst, and a process has file handles for more.
+/// Connections at once. Each costs some 100 KiB at worst; the bodies of all of them have a bound of their own
+/// ([`crate::body`]).
 const MAX_CONNECTIONS: usize = 8_192;
+/// File handles that a relay needs besides: its database, its log, its listeners.
+const OTHER_FILES: u64 = 128;
 /// Connections that the system keeps until they are accepted.
 const BACKLOG: i32 = 1_024;
 /// Pause after a failed accept: out of file handles, it would else fail again at once.
@@ -28,6 +32,26 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
+}
+
+/// Sees to it that the process may have as many files open as there may be connections, and warns when it may not: the
+/// system would refuse connections long before [`MAX_CONNECTIONS`].
+pub(crate) fn expect_file_handles() {
+    let needed = MAX_CONNECTIONS as u64 + OTHER_FILES;
+    let limits = getrlimit(Resource::Nofile);
+    if limits.current.is_none_or(|current| current >= needed) {
+        return;
+    }
+    // As far as an ordinary process may; the soft limit is low for the sake of old programs only.
+    let wanted = limits.maximum.map_or(needed, |maximum| maximum.min(needed));
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limits.maximum });
+    if let Some(current) = getrlimit(Resource::Nofile).current.filter(|current| *current < needed) {
+        tracing::warn!(
+            current,
+            needed,
+            "the limit of open files is lower than what {MAX_CONNECTIONS} connections need: raise it (ulimit -n)"
+        );
+    }
 }
 
 /// Accepts connections until `draining`.

@@ -6,6 +6,7 @@ use protocol::{Clock, RequestId, Secret, UnixMillis};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::body::Bodies;
 use crate::device_api::{Devices, PendingLinks};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
@@ -25,6 +26,8 @@ pub(crate) struct RelayState {
     pub(crate) public_url: String,
     /// Whether the public URL was given; otherwise desktops may know the relay by another name of this machine.
     pub(crate) public_url_is_given: bool,
+    pub(crate) host_names: Vec<String>,
+    pub(crate) bodies: Bodies,
     pub(crate) operator_token: Secret,
     pub(crate) operator_account: protocol::AccountId,
     pub(crate) link_interval_seconds: u32,

@@ -1,17 +1,18 @@
 //! Devices in memory: whose requests are checked against which public key, and which one-time values they have used.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use protocol::device_signature::FRESHNESS_SECONDS;
+use protocol::device_signature::{DeviceKey, DevicePublicKey, FRESHNESS_SECONDS};
 use protocol::{DeviceId, UnixMillis};
 use store::{DeviceRecord, Store, StoreError};
 
-/// How long a device is taken as it was read. A revocation on another relay takes effect within this time.
-const KEPT: Duration = Duration::from_millis(500);
-/// Devices kept in memory; more than any relay serves at once. The map begins anew when it is full.
-const MAX_DEVICES: usize = 100_000;
+use crate::mirror::{Entries, Mirror};
+
+/// Pause between two readings that a signature which does not match may cause. It may be that of a device which another
+/// relay has linked just now; a flood of forged ones costs two readings a second.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// One-time values remembered over all devices: 120 s of 5,000 requests a second.
 const MAX_NONCES: usize = 600_000;
 
@@ -19,15 +20,10 @@ const MAX_NONCES: usize = 600_000;
 #[derive(Debug)]
 pub(crate) struct Devices {
     store: Store,
-    known: Mutex<HashMap<DeviceId, Known>>,
+    /// Every device that is linked, by id.
+    linked: Mirror<DeviceId, DeviceRecord>,
     nonces: Mutex<Nonces>,
-}
-
-#[derive(Debug)]
-struct Known {
-    device: Option<Arc<DeviceRecord>>,
-    read_at: Instant,
-    version: u64,
+    dummy: DevicePublicKey,
 }
 
 /// In memory only: device requests are harmless when repeated (a pull by its poll id, a report by its fence), so what a
@@ -39,27 +35,37 @@ struct Nonces {
 }
 
 impl Devices {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store, known: Mutex::default(), nonces: Mutex::default() }
+    pub(crate) async fn load(store: Store) -> Result<Self, StoreError> {
+        let dummy = DeviceKey::generate().public();
+        let devices = Self { store, linked: Mirror::new("devices"), nonces: Mutex::default(), dummy };
+        devices.reread().await?;
+        Ok(devices)
     }
 
-    /// The device of this id, unless it was revoked.
-    pub(crate) async fn find(&self, id: DeviceId) -> Result<Option<Arc<DeviceRecord>>, StoreError> {
-        let version = self.store.devices_version();
-        if let Some(known) = self.known().get(&id)
-            && known.version == version
-            && known.read_at.elapsed() < KEPT
-        {
-            return Ok(known.device.clone());
-        }
-        let device = self.store.device(id).await?.filter(|device| device.revoked_at.is_none()).map(Arc::new);
-        let mut known = self.known();
-        if known.len() >= MAX_DEVICES {
-            known.clear();
-        }
-        // Unknown ids are kept too, for half a second: a flood of them then costs few reads.
-        known.insert(id, Known { device: device.clone(), read_at: Instant::now(), version });
-        Ok(device)
+    /// The device of this id, if it is linked.
+    pub(crate) async fn find(&self, id: DeviceId) -> Option<Arc<DeviceRecord>> {
+        self.linked.follow(|| self.store.devices_version(), || self.read()).await;
+        self.linked.get(&id)
+    }
+
+    /// What the signatures of unknown devices are checked with.
+    pub(crate) const fn dummy(&self) -> &DevicePublicKey {
+        &self.dummy
+    }
+
+    /// Reads the devices again although nobody said that they have changed.
+    pub(crate) async fn reread(&self) -> Result<(), StoreError> {
+        self.linked.reread(Duration::ZERO, || self.store.devices_version(), || self.read()).await
+    }
+
+    /// As [`Self::reread`], at most every [`LOOK_AGAIN`].
+    pub(crate) async fn look_again(&self) -> Result<(), StoreError> {
+        self.linked.reread(LOOK_AGAIN, || self.store.devices_version(), || self.read()).await
+    }
+
+    async fn read(&self) -> Result<Entries<DeviceId, DeviceRecord>, StoreError> {
+        let devices = self.store.all_devices().await?;
+        Ok(devices.into_iter().map(|device| (device.id, Arc::new(device))).collect())
     }
 
     /// Whether this device uses this nonce for the first time.
@@ -78,9 +84,5 @@ impl Devices {
             in_order.push_back((now, device, nonce.to_owned()));
         }
         fresh
-    }
-
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<DeviceId, Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -39,13 +39,14 @@ pub(crate) async fn create(State(state): State<Shared>, from: FromDevice<NewKey>
         return Err(Refusal::InvalidPayload(faults));
     }
     let account = from.device.account;
-    let new = NewKeyRecord { account, key_id: key_id.clone(), label, secret, now: from.received_at };
+    let new = NewKeyRecord { account, key_id: key_id.clone(), label: label.clone(), secret, now: from.received_at };
     if !state.store.insert_key(new).await? {
         return Err(Refusal::KeyExists);
     }
     tracing::info!(key.id = %key_id, device.id = %from.device.id, "key made");
-    let stored = state.store.keys(account).await?.into_iter().find(|key| key.key_id == key_id).ok_or(Refusal::Internal)?;
-    answer::json(StatusCode::CREATED, &info(stored))
+    // From what was sent: the key is stored, and whatever failed from here on would have its maker forget it.
+    let environment = key_id.environment();
+    answer::json(StatusCode::CREATED, &KeyInfo { key_id, label, environment, created_at: from.received_at, revoked_at: None })
 }
 
 /// `POST /api/device/keys/{keyId}/revoke`
@@ -56,12 +57,14 @@ pub(crate) async fn revoke(
 ) -> Result<Response, Refusal> {
     let key_id: KeyId = key_id.parse().map_err(|_| Refusal::NotFound)?;
     let account = from.device.account;
+    // Read before: once it is revoked, nothing that fails may say otherwise.
+    let known = state.store.keys(account).await?.into_iter().find(|key| key.key_id == key_id).ok_or(Refusal::NotFound)?;
     if !state.store.revoke_key(account, key_id.clone(), from.received_at).await? {
         return Err(Refusal::NotFound);
     }
     tracing::info!(key.id = %key_id, device.id = %from.device.id, "key revoked");
-    let stored = state.store.keys(account).await?.into_iter().find(|key| key.key_id == key_id).ok_or(Refusal::NotFound)?;
-    answer::json(StatusCode::OK, &info(stored))
+    let revoked_at = known.revoked_at.or(Some(from.received_at));
+    answer::json(StatusCode::OK, &KeyInfo { revoked_at, ..info(known) })
 }
 
 fn info(record: KeyRecord) -> KeyInfo {

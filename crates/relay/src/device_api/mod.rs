@@ -3,15 +3,18 @@
 mod devices;
 mod keys;
 mod link;
+mod pending;
 mod pull;
 mod release;
 mod report;
 mod results;
 mod signature;
+mod target;
 
 pub(crate) use devices::Devices;
 pub(crate) use keys::{create as create_key, list as list_keys, revoke as revoke_key};
-pub(crate) use link::{PendingLinks, start as start_link, token as link_token};
+pub(crate) use link::{start as start_link, token as link_token};
+pub(crate) use pending::PendingLinks;
 pub(crate) use pull::pull;
 pub(crate) use release::release;
 pub(crate) use report::report;

@@ -20,7 +20,7 @@ use crate::state::{RelayState, Shared};
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn pull(State(state): State<Shared>, from: FromDevice<PullRequest>) -> Result<Response, Refusal> {
-    let FromDevice { device, message, received_at } = from;
+    let FromDevice { device, message, received_at, place, target_uri } = from;
     check(&message)?;
     let wait = Duration::from_secs(message.wait_seconds.into());
     let reported = !message.results.is_empty();
@@ -36,12 +36,19 @@ pub(crate) async fn pull(State(state): State<Shared>, from: FromDevice<PullReque
     let deadline = Instant::now() + wait;
     let watch = state.store.watch_ready(device.account);
     let mut first = None;
+    let mut place = Some(place);
     loop {
         // Listen before the last look, or a wake-up falls between.
         let woken = watch.listen();
+        if state.devices.find(device.id).await.is_none() {
+            // Revoked while it waited: it is told what its next request would be told.
+            return Err(Refusal::UnknownDevice { target_uri });
+        }
         order.now = state.now();
         let (again, pulled) = look(&state, order).await?;
         order = again;
+        // What came with the request is in the database: waiting takes no memory.
+        drop(place.take());
         let Pulled { jobs, .. } = &pulled;
         let found = !jobs.is_empty();
         // What the first look extended and applied is told with whatever a later look finds.

@@ -9,14 +9,14 @@ use protocol::FetchRequest;
 use store::{Admission, AdmissionRequest, JobRecord};
 
 use crate::answer;
-use crate::ingress::limits::{Limits, Refused};
-use crate::ingress::signature::{Signed, nonce_forgotten};
-use crate::problem::Refusal;
+use crate::ingress::limits::Limits;
+use crate::ingress::signature::Signed;
+use crate::problem::{Refusal, Refused};
 use crate::state::{RelayState, Shared};
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-pub(crate) async fn fetch(State(state): State<Shared>, Signed { caller, payload }: Signed<FetchRequest>) -> Result<Response, Refused> {
+pub(crate) async fn fetch(State(state): State<Shared>, Signed { caller, payload, .. }: Signed<FetchRequest>) -> Result<Response, Refused> {
     let started = Instant::now();
     let key = &caller.key;
     let request = AdmissionRequest::new(
@@ -39,7 +39,7 @@ pub(crate) async fn fetch(State(state): State<Shared>, Signed { caller, payload 
         }
         Admission::Replayed(job) => job_answer(&state, *job, true),
         Admission::NonceReused => return refused(Refusal::NonceReused),
-        Admission::NonceForgotten => return refused(nonce_forgotten(caller.received_at)),
+        Admission::NonceForgotten => return refused(Refusal::NonceForgotten { server_time: caller.received_at }),
         Admission::IdempotencyMismatch { first } => return refused(Refusal::IdempotencyMismatch { first }),
         Admission::PlanRequired => return refused(Refusal::PlanRequired),
         Admission::QuotaExceeded => {
@@ -76,7 +76,8 @@ const fn word(admission: &Admission) -> &'static str {
     match admission {
         Admission::Accepted(_) => "accepted",
         Admission::Replayed(_) => "replayed",
-        Admission::NonceReused | Admission::NonceForgotten => "nonce_reused",
+        Admission::NonceReused => "nonce_reused",
+        Admission::NonceForgotten => "nonce_forgotten",
         Admission::IdempotencyMismatch { .. } => "idempotency_mismatch",
         Admission::PlanRequired => "plan_required",
         Admission::QuotaExceeded => "quota_exceeded",

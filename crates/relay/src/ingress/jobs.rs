@@ -10,11 +10,11 @@ use store::{Cancelled, JobFilter, JobRecord};
 use tokio::time::Instant;
 
 use crate::answer;
-use crate::ingress::limits::Refused;
 use crate::ingress::query::Query;
+use crate::ingress::read::signed_read;
 use crate::ingress::signature::{Caller, NoBody, Signed};
 use crate::path::PathParts;
-use crate::problem::Refusal;
+use crate::problem::{Refusal, Refused};
 use crate::state::Shared;
 
 /// Seconds that `wait` may ask for: below what proxies cut.
@@ -33,13 +33,13 @@ pub(crate) async fn one(
     uri: Uri,
     Signed { caller, .. }: Signed<NoBody>,
 ) -> Result<Response, Refused> {
-    let limits = caller.spend_nonce(&state).await?;
-    let refused = |refusal| Refused(Some(limits), refusal);
-    let query = Query::read(&uri, &["wait"]).map_err(refused)?;
-    let wait = query.number("wait", 0..=MAX_WAIT_SECONDS, 0).map_err(refused)?;
-    let job_id: JobId = job_id.parse().map_err(|_| refused(Refusal::NotFound))?;
-    let record = wait_for_end(&state, &caller, job_id, Duration::from_secs(wait as u64)).await.map_err(refused)?;
-    Ok(limits.on(answer::job(record, false, &state.public_url).and_then(|job| answer::json(StatusCode::OK, &job))))
+    signed_read(&state, &caller, (&uri, &["wait"]), async |query| {
+        let wait = query.number("wait", 0..=MAX_WAIT_SECONDS, 0)?;
+        let job_id: JobId = job_id.parse().map_err(|_| Refusal::NotFound)?;
+        let record = wait_for_end(&state, &caller, job_id, Duration::from_secs(wait as u64)).await?;
+        answer::json(StatusCode::OK, &answer::job(record, false, &state.public_url)?)
+    })
+    .await
 }
 
 async fn wait_for_end(state: &Shared, caller: &Caller, job_id: JobId, wait: Duration) -> Result<JobRecord, Refusal> {
@@ -62,17 +62,18 @@ async fn wait_for_end(state: &Shared, caller: &Caller, job_id: JobId, wait: Dura
 
 /// `GET /api/links/jobs?state=&source=&rowId=&conclusion=&cursor=&limit=`
 pub(crate) async fn page(State(state): State<Shared>, uri: Uri, Signed { caller, .. }: Signed<NoBody>) -> Result<Response, Refused> {
-    let limits = caller.spend_nonce(&state).await?;
-    let refused = |refusal| Refused(Some(limits), refusal);
-    let filter = filter(&caller, &uri).map_err(refused)?;
-    let page = state.store.jobs(filter).await.map_err(|error| refused(error.into()))?;
-    let jobs = page.jobs.into_iter().map(|record| answer::job(record, false, &state.public_url)).collect::<Result<Vec<_>, _>>();
-    let page = jobs.map(|jobs| JobPage { jobs, next_cursor: page.next.map(|job_id| job_id.to_string()) });
-    Ok(limits.on(page.and_then(|page| answer::json(StatusCode::OK, &page))))
+    signed_read(&state, &caller, (&uri, PARAMETERS), async |query| {
+        let page = state.store.jobs(filter(&caller, &query)?).await?;
+        let jobs = page.jobs.into_iter().map(|record| answer::job(record, false, &state.public_url)).collect::<Result<_, _>>()?;
+        answer::json(StatusCode::OK, &JobPage { jobs, next_cursor: page.next.map(|job_id| job_id.to_string()) })
+    })
+    .await
 }
 
-fn filter(caller: &Caller, uri: &Uri) -> Result<JobFilter, Refusal> {
-    let query = Query::read(uri, &["state", "source", "rowId", "conclusion", "cursor", "limit"])?;
+/// The parameters of a page.
+const PARAMETERS: &[&str] = &["state", "source", "rowId", "conclusion", "cursor", "limit"];
+
+fn filter(caller: &Caller, query: &Query) -> Result<JobFilter, Refusal> {
     Ok(JobFilter {
         account: caller.key.account,
         environment: caller.key.environment,
@@ -92,17 +93,16 @@ pub(crate) async fn cancel(
     uri: Uri,
     Signed { caller, .. }: Signed<NoBody>,
 ) -> Result<Response, Refused> {
-    let limits = caller.spend_nonce(&state).await?;
-    let refused = |refusal| Refused(Some(limits), refusal);
-    Query::read(&uri, &[]).map_err(refused)?;
-    let job_id: JobId = job_id.parse().map_err(|_| refused(Refusal::NotFound))?;
-    let key = &caller.key;
-    let cancelled = state.store.cancel(key.account, key.environment, job_id, caller.received_at).await;
-    let record = match cancelled.map_err(|error| refused(error.into()))? {
-        Cancelled::Done(record) => *record,
-        Cancelled::AlreadyConcluded => return Err(refused(Refusal::AlreadyConcluded)),
-        Cancelled::Unknown => return Err(refused(Refusal::NotFound)),
-    };
-    tracing::info!(job.id = %job_id, key.id = %key.key_id, "job cancelled");
-    Ok(limits.on(answer::job(record, false, &state.public_url).and_then(|job| answer::json(StatusCode::OK, &job))))
+    signed_read(&state, &caller, (&uri, &[]), async |_| {
+        let job_id: JobId = job_id.parse().map_err(|_| Refusal::NotFound)?;
+        let key = &caller.key;
+        let record = match state.store.cancel(key.account, key.environment, job_id, caller.received_at).await? {
+            Cancelled::Done(record) => *record,
+            Cancelled::AlreadyConcluded => return Err(Refusal::AlreadyConcluded),
+            Cancelled::Unknown => return Err(Refusal::NotFound),
+        };
+        tracing::info!(job.id = %job_id, key.id = %key.key_id, "job cancelled");
+        answer::json(StatusCode::OK, &answer::job(record, false, &state.public_url)?)
+    })
+    .await
 }

@@ -57,16 +57,3 @@ impl Limits {
         response
     }
 }
-
-/// What a signed request is answered when it is refused, with its limits once it is known whose they are.
-pub(crate) struct Refused(pub(crate) Option<Limits>, pub(crate) Refusal);
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let mut response = self.1.into_response();
-        if let Some(limits) = self.0 {
-            limits.write(&mut response);
-        }
-        response
-    }
-}

@@ -4,6 +4,7 @@ pub(crate) mod fetch;
 pub(crate) mod jobs;
 pub(crate) mod limits;
 pub(crate) mod query;
+pub(crate) mod read;
 pub(crate) mod rows;
 pub(crate) mod signature;
 pub(crate) mod verify;

@@ -22,6 +22,10 @@ impl Query {
                 };
                 return Err(Refusal::InvalidParameter { name, detail });
             }
+            if value.chars().any(char::is_control) {
+                // No text that is stored has any, and databases differ in what they make of them.
+                return Err(Refusal::InvalidParameter { name, detail: "has a control character".to_owned() });
+            }
             if parameters.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(Refusal::InvalidParameter { name, detail: "given more than once".to_owned() });
             }

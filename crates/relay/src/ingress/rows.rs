@@ -8,11 +8,11 @@ use store::RowFilter;
 
 use crate::answer;
 use crate::ingress::jobs::{DEFAULT_PAGE, PAGE};
-use crate::ingress::limits::Refused;
 use crate::ingress::query::Query;
+use crate::ingress::read::signed_read;
 use crate::ingress::signature::{Caller, NoBody, Signed};
 use crate::path::PathParts;
-use crate::problem::Refusal;
+use crate::problem::{Refusal, Refused};
 use crate::state::Shared;
 
 /// `GET /api/rows/{source}/{rowId}`
@@ -22,31 +22,25 @@ pub(crate) async fn one(
     uri: Uri,
     Signed { caller, .. }: Signed<NoBody>,
 ) -> Result<Response, Refused> {
-    let limits = caller.spend_nonce(&state).await?;
-    let refused = |refusal| Refused(Some(limits), refusal);
-    Query::read(&uri, &[]).map_err(refused)?;
-    let key = &caller.key;
-    let row = state
-        .store
-        .row((key.account, key.environment), (source, row_id), caller.received_at)
-        .await
-        .map_err(|error| refused(error.into()))?;
-    let row = row.ok_or_else(|| refused(Refusal::NotFound))?;
-    Ok(limits.on(answer::json(StatusCode::OK, &row)))
+    signed_read(&state, &caller, (&uri, &[]), async |_| {
+        let owner = (caller.key.account, caller.key.environment);
+        let row = state.store.row(owner, (source, row_id), caller.received_at).await?.ok_or(Refusal::NotFound)?;
+        answer::json(StatusCode::OK, &row)
+    })
+    .await
 }
 
 /// `GET /api/rows?source=&readyForAds=&cursor=&limit=`
 pub(crate) async fn page(State(state): State<Shared>, uri: Uri, Signed { caller, .. }: Signed<NoBody>) -> Result<Response, Refused> {
-    let limits = caller.spend_nonce(&state).await?;
-    let refused = |refusal| Refused(Some(limits), refusal);
-    let filter = filter(&caller, &uri).map_err(refused)?;
-    let page = state.store.rows(filter, caller.received_at).await.map_err(|error| refused(error.into()))?;
-    let page = RowPage { rows: page.rows, next_cursor: page.next.map(|(source, row_id)| write_cursor(&source, &row_id)) };
-    Ok(limits.on(answer::json(StatusCode::OK, &page)))
+    signed_read(&state, &caller, (&uri, &["source", "readyForAds", "cursor", "limit"]), async |query| {
+        let page = state.store.rows(filter(&caller, &query)?, caller.received_at).await?;
+        let next_cursor = page.next.map(|(source, row_id)| write_cursor(&source, &row_id));
+        answer::json(StatusCode::OK, &RowPage { rows: page.rows, next_cursor })
+    })
+    .await
 }
 
-fn filter(caller: &Caller, uri: &Uri) -> Result<RowFilter, Refusal> {
-    let query = Query::read(uri, &["source", "readyForAds", "cursor", "limit"])?;
+fn filter(caller: &Caller, query: &Query) -> Result<RowFilter, Refusal> {
     let refuse_cursor =
         || Refusal::InvalidParameter { name: "cursor".to_owned(), detail: "expected the nextCursor of an earlier page".to_owned() };
     Ok(RowFilter {
@@ -67,6 +61,8 @@ fn write_cursor(source: &str, row_id: &str) -> String {
 fn read_cursor(text: &str) -> Option<(String, String)> {
     let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
     let text = String::from_utf8(bytes).ok()?;
-    // Sources have no line breaks, nor have row ids.
-    text.split_once('\n').map(|(source, row_id)| (source.to_owned(), row_id.to_owned()))
+    // Sources have no control characters, nor have row ids: the line break is ours.
+    let (source, row_id) = text.split_once('\n')?;
+    let is_ours = !source.contains(char::is_control) && !row_id.contains(char::is_control);
+    is_ours.then(|| (source.to_owned(), row_id.to_owned()))
 }

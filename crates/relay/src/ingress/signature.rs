@@ -16,10 +16,10 @@ use protocol::strict_json::StrictValue;
 use protocol::{FetchRequest, UnixMillis};
 use sha2::{Digest, Sha256};
 
-use crate::body;
-use crate::ingress::limits::{Limits, Refused};
+use crate::body::{Place, WholeBody};
+use crate::ingress::limits::Limits;
 use crate::keys::CachedKey;
-use crate::problem::{Received, Refusal};
+use crate::problem::{Received, Refusal, Refused};
 use crate::rate::{Burst, BurstStanding};
 use crate::state::Shared;
 
@@ -27,6 +27,8 @@ use crate::state::Shared;
 pub(crate) struct Signed<P> {
     pub(crate) caller: Caller,
     pub(crate) payload: P,
+    /// The memory that the payload takes.
+    _place: Place,
 }
 
 /// Who signed, and under which one-time values.
@@ -78,15 +80,16 @@ impl<P: Payload> FromRequest<Shared> for Signed<P> {
 
     async fn from_request(request: Request, state: &Shared) -> Result<Self, Self::Rejection> {
         let (parts, body) = request.into_parts();
-        let unknown = |refusal| Refused(None, refusal);
-        let headers = read_headers(&parts).map_err(unknown)?;
+        let of_a_stranger = |refusal| Refused(None, refusal);
+        let headers = read_headers(&parts).map_err(of_a_stranger)?;
         if P::HAS_BODY {
-            require_json(&parts).map_err(unknown)?;
+            require_json(&parts).map_err(of_a_stranger)?;
         }
-        let body = body::read(body, P::MAX_BYTES).await.map_err(unknown)?;
-        let caller = authenticate(state, &parts.method, &parts, &headers, &body).await?;
-        match P::read(&body) {
-            Ok(payload) => Ok(Self { caller, payload }),
+        let WholeBody { bytes, place } = state.bodies.read(body, P::MAX_BYTES).await.map_err(of_a_stranger)?;
+        let caller = authenticate(state, &parts.method, &parts, &headers, &bytes).await?;
+        match P::read(&bytes) {
+            // What is ignored takes no memory while its request waits.
+            Ok(payload) => Ok(Self { caller, payload, _place: if P::HAS_BODY { place } else { Place::default() } }),
             Err(refusal) => Err(caller.refused(state, refusal).await),
         }
     }
@@ -117,7 +120,7 @@ async fn authenticate(
 ) -> Result<Caller, Refused> {
     let path_and_query = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let target = SignedTarget::of(method.as_str(), path_and_query);
-    let key = state.keys.find(headers.key_id).await.map_err(|error| Refused(None, error.into()))?;
+    let key = state.keys.find(headers.key_id).await;
     // An unknown key takes the way of a known one, up to the same answer.
     let secret = key.as_ref().map_or(state.keys.dummy(), |key| &key.secret);
     let matches = secret.verify(target, headers, body).is_ok();
@@ -184,12 +187,7 @@ impl Caller {
         match spent.fact {
             NonceFact::Fresh => Ok(limits),
             NonceFact::Reused => Err(Refused(Some(limits), Refusal::NonceReused)),
-            NonceFact::Forgotten => Err(Refused(Some(limits), nonce_forgotten(self.received_at))),
+            NonceFact::Forgotten => Err(Refused(Some(limits), Refusal::NonceForgotten { server_time: self.received_at })),
         }
     }
-}
-
-/// The clock has stepped back into a time whose nonces are gone: whether this one was used cannot be known.
-pub(crate) fn nonce_forgotten(server_time: UnixMillis) -> Refusal {
-    stale_timestamp("the nonces of the timestamp's time have been dropped already".to_owned(), server_time)
 }

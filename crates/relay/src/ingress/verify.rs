@@ -7,26 +7,26 @@ use domain::Month;
 use protocol::key::Verified;
 
 use crate::answer;
-use crate::ingress::limits::Refused;
-use crate::ingress::query::Query;
+use crate::ingress::read::signed_read;
 use crate::ingress::signature::{NoBody, Signed};
-use crate::problem::Refusal;
+use crate::problem::{Refusal, Refused};
 use crate::state::Shared;
 
 pub(crate) async fn verify(State(state): State<Shared>, uri: Uri, Signed { caller, .. }: Signed<NoBody>) -> Result<Response, Refused> {
-    let limits = caller.spend_nonce(&state).await?;
-    Query::read(&uri, &[]).map_err(|refusal| Refused(Some(limits), refusal))?;
-    let key = &caller.key;
-    if !key.plan.as_ref().is_some_and(|plan| plan.api_links) {
-        return Err(Refused(Some(limits), Refusal::PlanRequired));
-    }
-    let verified = Verified {
-        key_id: key.key_id.clone(),
-        label: key.label.clone(),
-        environment: key.environment,
-        plan: key.plan_name.clone(),
-        quota_remaining: key.last_standing().and_then(|standing| standing.remaining()),
-        quota_renews_at: Month::of(caller.received_at).renews_at(),
-    };
-    Ok(limits.on(answer::json(StatusCode::OK, &verified)))
+    signed_read(&state, &caller, (&uri, &[]), async |_| {
+        let key = &caller.key;
+        if !key.plan.as_ref().is_some_and(|plan| plan.api_links) {
+            return Err(Refusal::PlanRequired);
+        }
+        let verified = Verified {
+            key_id: key.key_id.clone(),
+            label: key.label.clone(),
+            environment: key.environment,
+            plan: key.plan_name.clone(),
+            quota_remaining: caller.last_standing().and_then(|standing| standing.remaining()),
+            quota_renews_at: Month::of(caller.received_at).renews_at(),
+        };
+        answer::json(StatusCode::OK, &verified)
+    })
+    .await
 }

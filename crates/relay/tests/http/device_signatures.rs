@@ -108,6 +108,31 @@ async fn the_same_bytes_work_once() {
 }
 
 #[tokio::test]
+async fn without_a_public_url_a_signature_counts_for_this_relay_s_own_names_alone() {
+    let stage = Stage::with(|config| config.host_names = vec!["desk.lan".to_owned()]).await;
+    let desk = stage.desk().await;
+    let body = pull_body();
+    let port = stage.address().port();
+    let sent_to = |host: &str| {
+        let uri = format!("http://{host}{PULL}");
+        let headers = protocol::device_signature::sign(&desk.key, desk.id, NOW, "POST", &uri, &body);
+        let mut request = Request::new("POST", PULL).header("Host", host).json(body.clone());
+        for (name, value) in headers.pairs() {
+            request = request.header(name, value);
+        }
+        request
+    };
+    for host in ["127.0.0.1", "localhost", "[::1]", "desk.lan"] {
+        assert_eq!(stage.send(&sent_to(&format!("{host}:{port}"))).await.status, 200, "{host}");
+    }
+    for host in ["relay.example".to_owned(), format!("relay.example:{port}"), "127.0.0.1:1".to_owned(), format!("192.0.2.7:{port}")] {
+        let answer = stage.send(&sent_to(&host)).await;
+        assert_eq!(answer.refusal(), refused(401, "invalid_credentials"), "{host}");
+        assert_eq!(answer.json()["targetUri"], format!("http://127.0.0.1:{port}{PULL}"), "what would have been right");
+    }
+}
+
+#[tokio::test]
 async fn behind_a_public_url_that_url_is_what_is_signed() {
     let stage = Stage::with(|config| config.public_url = Some("https://relay.example".to_owned())).await;
     let desk = stage.desk().await;

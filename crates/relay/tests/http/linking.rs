@@ -31,7 +31,7 @@ impl Stage {
         (key, started)
     }
 
-    fn operator(&self, method: &str, path: &str) -> Request {
+    pub(crate) fn operator(&self, method: &str, path: &str) -> Request {
         let token = std::fs::read_to_string(self.folder.path().join("operator.token")).unwrap();
         Request::new(method, path).header("Host", "relay").header("Authorization", format!("Bearer {}", token.trim()))
     }
@@ -63,7 +63,8 @@ async fn an_approved_code_makes_a_desktop_that_can_work() {
     let desk = Desk { id: linked.device_id, key, address: stage.address() };
     let job = stage.job("a").await;
     assert_eq!(desk.pull(&stage, 1).await[0].job_id, job.job_id);
-    assert_eq!(stage.send(&poll(&started)).await.refusal(), refused(410, "expired_token"), "the code is used up");
+    assert_eq!(stage.send(&poll(&started)).await.read::<Linked>(200), linked, "the answer may have been lost on the way");
+    assert_eq!(stage.relay.store().devices(linked.account).await.unwrap().len(), 1);
     let pending: Vec<PendingLink> = stage.send(&stage.operator("GET", "/api/operator/links")).await.read(200);
     assert!(pending.is_empty());
 }
@@ -91,7 +92,7 @@ async fn a_code_is_decided_once() {
     let stage = Stage::new().await;
     let (_, started) = stage.start_link().await;
     assert_eq!(stage.decide(&started.user_code, "approve").await.status, 200);
-    assert_eq!(stage.decide(&started.user_code, "approve").await.refusal(), refused(404, "not_found"));
+    assert_eq!(stage.decide(&started.user_code, "approve").await.status, 200, "approving again changes nothing");
     assert_eq!(stage.decide(&started.user_code, "deny").await.refusal(), refused(404, "not_found"));
     stage.send(&poll(&started)).await.read::<Linked>(200);
 }
@@ -118,6 +119,20 @@ async fn a_code_that_was_never_given_out_is_expired() {
         let answer = stage.send(&post(TOKEN, &serde_json::json!({"deviceCode": code}))).await;
         assert_eq!(answer.refusal(), refused(410, "expired_token"));
     }
+}
+
+#[tokio::test]
+async fn an_approval_outlives_the_relay_that_took_it() {
+    let stage = Stage::new().await;
+    let (key, started) = stage.start_link().await;
+    let (_, undecided) = stage.start_link().await;
+    assert_eq!(stage.decide(&started.user_code, "approve").await.status, 200);
+    let stage = stage.restart().await;
+    let linked: Linked = stage.send(&poll(&started)).await.read(200);
+    assert_eq!(stage.send(&poll(&started)).await.read::<Linked>(200), linked);
+    let desk = Desk { id: linked.device_id, key, address: stage.address() };
+    assert_eq!(stage.send(&desk.pull_request(&pull(1))).await.status, 200);
+    assert_eq!(stage.send(&poll(&undecided)).await.refusal(), refused(410, "expired_token"), "it is known only where it was given out");
 }
 
 #[tokio::test]

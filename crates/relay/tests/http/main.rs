@@ -5,6 +5,8 @@
 mod bodies;
 mod desk;
 mod device_signatures;
+mod devices;
+mod flood;
 mod framing;
 mod health;
 mod jobs;
@@ -12,6 +14,7 @@ mod keys;
 mod leases;
 mod limits;
 mod linking;
+mod log;
 mod mutations;
 mod noise;
 mod order;

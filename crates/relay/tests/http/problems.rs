@@ -120,6 +120,20 @@ async fn a_wrong_method_is_told_the_right_ones() {
 }
 
 #[tokio::test]
+async fn whoever_has_not_signed_is_told_how_to_sign_where_they_are() {
+    let stage = Stage::new().await;
+    for (method, target, scheme) in [
+        ("POST", "/api/links/fetch", "LinkPeeler-HMAC-SHA256"),
+        ("GET", "/api/rows", "LinkPeeler-HMAC-SHA256"),
+        ("POST", "/api/device/pull", "Signature"),
+        ("GET", "/api/device/keys", "Signature"),
+    ] {
+        let answer = stage.send(&Request::new(method, target).header("Host", "a").json("{}")).await;
+        assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some(scheme)), "{method} {target}");
+    }
+}
+
+#[tokio::test]
 async fn what_went_well_is_no_problem_and_names_its_request_too() {
     let stage = Stage::new().await;
     let answer = stage.send(&stage.fetch("a")).await;

@@ -39,6 +39,30 @@ async fn any_row_id_survives_a_path() {
 }
 
 #[tokio::test]
+async fn control_characters_name_nothing_on_either_database() {
+    let postgres = store::DatabaseUrl::Postgres(testkit::postgres::new_database());
+    for stage in [Stage::new().await, Stage::with(|config| config.database = postgres).await] {
+        stage.job("offer-1").await;
+        let cursor = |text: &[u8]| data_encoding::BASE64URL_NOPAD.encode(text);
+        for target in
+            ["/api/rows/platform_api/a%00b", "/api/rows/%00/a", "/api/rows/a%0Ab/c", "/api/rows/platform_api/%7F", "/api/links/jobs/%00"]
+        {
+            assert_eq!(stage.send(&stage.get(target)).await.refusal(), refused(404, "not_found"), "{target}");
+        }
+        for query in [
+            "/api/rows?source=%00".to_owned(),
+            format!("/api/rows?cursor={}", cursor(b"platform_api\na\0")),
+            format!("/api/rows?cursor={}", cursor(b"a\0\nb")),
+            "/api/links/jobs?source=a%00".to_owned(),
+            "/api/links/jobs?rowId=%00".to_owned(),
+            "/api/links/jobs?rowId=%C2%85".to_owned(),
+        ] {
+            assert_eq!(stage.send(&stage.get(&query)).await.refusal(), refused(400, "invalid_parameter"), "{query}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn pages_of_rows_go_on_where_they_ended_and_can_be_filtered() {
     let stage = Stage::new().await;
     let desk = stage.desk().await;

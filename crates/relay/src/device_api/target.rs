@@ -1,0 +1,93 @@
+//! Under which absolute URI a desktop has called, which is what it signs. With a public URL that is known. Without one the
+//! Host header says it, and counts only when it names this relay: a signature made for another host must be worth nothing
+//! here.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, header};
+
+use crate::connection::Ends;
+use crate::state::RelayState;
+
+/// The port of an `http` URL that names none.
+const HTTP: u16 = 80;
+
+/// The absolute URI of a request. Of one that was sent to a stranger's name, it is the URI that would have been right.
+pub(crate) fn uri(state: &RelayState, parts: &Parts) -> String {
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    if !state.public_url_is_given
+        && let Some(host) = host(&parts.headers, parts.uri.authority())
+        && let Some(ends) = parts.extensions.get::<Ends>()
+        && names(&host, ends.local, &state.host_names)
+    {
+        return format!("http://{host}{target}");
+    }
+    format!("{}{target}", state.public_url)
+}
+
+/// The Host header, given once, or what stands for it in HTTP/2.
+fn host(headers: &HeaderMap, authority: Option<&Authority>) -> Option<Authority> {
+    let mut given = headers.get_all(header::HOST).iter();
+    match (given.next(), given.next()) {
+        (Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
+        (None, _) => authority.cloned(),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+/// Whether a host is this relay, which a connection reached at `local`: by that very address, as the machine itself does
+/// over loopback, or by one of the machine's own names.
+fn names(host: &Authority, local: SocketAddr, own_names: &[String]) -> bool {
+    let name = host.host();
+    if host.as_str().contains('@') || host.port_u16().unwrap_or(HTTP) != local.port() {
+        return false;
+    }
+    if let Ok(address) = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        return address.is_loopback() || address.to_canonical() == local.ip().to_canonical();
+    }
+    name.eq_ignore_ascii_case("localhost") || own_names.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_named(host: &str, local: &str) -> bool {
+        names(&host.parse().unwrap(), local.parse().unwrap(), &["desk.lan".to_owned()])
+    }
+
+    #[test]
+    fn a_relay_is_named_by_the_address_that_was_dialled_loopback_and_its_own_names() {
+        for (host, local) in [
+            ("127.0.0.1:7335", "127.0.0.1:7335"),
+            ("localhost:7335", "127.0.0.1:7335"),
+            ("LocalHost:7335", "[::1]:7335"),
+            ("[::1]:7335", "[::1]:7335"),
+            ("192.0.2.7:7335", "192.0.2.7:7335"),
+            ("192.0.2.7:7335", "[::ffff:192.0.2.7]:7335"),
+            ("[2001:db8::7]:7335", "[2001:db8::7]:7335"),
+            ("desk.lan:7335", "192.0.2.7:7335"),
+            ("DESK.lan", "192.0.2.7:80"),
+            ("192.0.2.7", "192.0.2.7:80"),
+        ] {
+            assert!(is_named(host, local), "{host} at {local}");
+        }
+    }
+
+    #[test]
+    fn strangers_other_ports_and_other_addresses_do_not_name_it() {
+        for (host, local) in [
+            ("relay.example:7335", "127.0.0.1:7335"),
+            ("127.0.0.1:7336", "127.0.0.1:7335"),
+            ("127.0.0.1", "127.0.0.1:7335"),
+            ("192.0.2.8:7335", "192.0.2.7:7335"),
+            ("me@127.0.0.1:7335", "127.0.0.1:7335"),
+            ("desk.lan.example:7335", "127.0.0.1:7335"),
+            ("localhost.example:7335", "127.0.0.1:7335"),
+        ] {
+            assert!(!is_named(host, local), "{host} at {local}");
+        }
+    }
+}
