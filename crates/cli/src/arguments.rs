@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Relay(commands::relay::Arguments),
     /// Approve desktops that ask to be linked, on the relay's machine
     Link(commands::link::Arguments),
+    /// List and revoke linked desktops, on the relay's machine
+    Devices(commands::devices::Arguments),
     /// Run the lab: a local site of redirect cases
     Lab(commands::lab::Arguments),
     /// Look after the relay's database: back up, check, move
@@ -64,6 +66,7 @@ impl Command {
             | Self::Keys(_)
             | Self::Desktop(_)
             | Self::Link(_)
+            | Self::Devices(_)
             | Self::Lab(_)
             | Self::Db(_) => "warn",
         }

@@ -9,6 +9,7 @@ mod describe;
 mod exit;
 mod listen;
 mod listing;
+mod operator;
 mod output;
 mod query;
 mod resolve;
@@ -55,6 +56,7 @@ fn run(command: Command) -> Ended {
             Command::Desktop(arguments) => commands::desktop::run(arguments).await,
             Command::Relay(arguments) => commands::relay::run(arguments).await,
             Command::Link(arguments) => commands::link::run(arguments).await,
+            Command::Devices(arguments) => commands::devices::run(arguments).await,
             Command::Lab(arguments) => commands::lab::run(arguments).await,
             Command::Db(arguments) => commands::db::run(arguments).await,
         }

@@ -23,6 +23,6 @@ mod server;
 mod state;
 
 pub use config::Config;
-pub use operator::PendingLink;
+pub use operator::{LinkedDevice, PendingLink};
 pub use relay::{Relay, StartError};
 pub use secrets::{InstallSecrets, SecretsError};

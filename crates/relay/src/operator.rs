@@ -1,12 +1,14 @@
-//! What an operator on the relay's own machine may do from a shell: see and approve linking codes. The token lies in a
-//! file beside the data that only the owner can read.
+//! What an operator on the relay's own machine may do from a shell: see and approve linking codes, see and revoke devices.
+//! The token lies in a file beside the data that only the owner can read.
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
+use protocol::{DeviceId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use store::DeviceRecord;
 
 use crate::answer;
 use crate::path::PathParts;
@@ -27,6 +29,22 @@ pub struct PendingLink {
     pub address: String,
     /// Seconds that the code still lives.
     pub expires_in: u32,
+}
+
+/// A desktop that was linked, whether or not it was revoked since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkedDevice {
+    /// Its id.
+    pub device_id: DeviceId,
+    /// What people call the machine.
+    pub name: String,
+    /// Operating system and processor.
+    pub platform: String,
+    /// When it was linked.
+    pub linked_at: UnixMillis,
+    /// When it was revoked; null: it may work.
+    pub revoked_at: Option<UnixMillis>,
 }
 
 /// The bearer of the operator's token.
@@ -66,4 +84,34 @@ pub(crate) async fn deny_link(
 ) -> Result<Response, Refusal> {
     state.links.deny(&user_code)?;
     answer::json(StatusCode::OK, &serde_json::json!({}))
+}
+
+/// `GET /api/operator/devices`
+pub(crate) async fn list_devices(State(state): State<Shared>, _operator: Operator) -> Result<Response, Refusal> {
+    let devices = state.store.devices(state.operator_account).await?;
+    answer::json(StatusCode::OK, &devices.into_iter().map(LinkedDevice::of).collect::<Vec<_>>())
+}
+
+/// `POST /api/operator/devices/{deviceId}/revoke`. Again is harmless.
+pub(crate) async fn revoke_device(
+    State(state): State<Shared>,
+    PathParts(device_id): PathParts<String>,
+    _operator: Operator,
+) -> Result<Response, Refusal> {
+    let device_id: DeviceId = device_id.parse().map_err(|_| Refusal::NotFound)?;
+    let (account, now) = (state.operator_account, state.now());
+    // Read before: once it is revoked, nothing that fails may say otherwise.
+    let known = state.store.devices(account).await?.into_iter().find(|device| device.id == device_id).ok_or(Refusal::NotFound)?;
+    if state.store.revoke_device(account, device_id, now).await? {
+        tracing::info!(device.id = %device_id, device.name = known.name, "device revoked");
+    }
+    let revoked_at = known.revoked_at.or(Some(now));
+    answer::json(StatusCode::OK, &LinkedDevice { revoked_at, ..LinkedDevice::of(known) })
+}
+
+impl LinkedDevice {
+    fn of(record: DeviceRecord) -> Self {
+        let DeviceRecord { id, name, platform, linked_at, revoked_at, account: _, public_key: _ } = record;
+        Self { device_id: id, name, platform, linked_at, revoked_at }
+    }
 }

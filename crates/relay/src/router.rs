@@ -33,6 +33,8 @@ pub(crate) fn router(state: Shared) -> Router {
         .route("/api/operator/links", get(operator::list_links))
         .route("/api/operator/links/{user_code}/approve", post(operator::approve_link))
         .route("/api/operator/links/{user_code}/deny", post(operator::deny_link))
+        .route("/api/operator/devices", get(operator::list_devices))
+        .route("/api/operator/devices/{device_id}/revoke", post(operator::revoke_device))
         // Anybody.
         .route("/problems/{code}", get(problem_page))
         .route("/healthz", get(health::healthz))

@@ -2,6 +2,7 @@
 
 pub(crate) mod db;
 pub(crate) mod desktop;
+pub(crate) mod devices;
 pub(crate) mod fetch;
 pub(crate) mod jobs;
 pub(crate) mod keys;

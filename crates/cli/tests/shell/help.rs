@@ -6,7 +6,7 @@ use crate::program::run;
 fn the_help_names_every_command_and_every_exit_code() {
     let help = run(&["--help"]);
     assert_eq!(help.code, 0);
-    for command in ["up", "resolve", "fetch", "jobs", "rows", "verify", "sign", "keys", "desktop", "relay", "link", "lab"] {
+    for command in ["up", "resolve", "fetch", "jobs", "rows", "verify", "sign", "keys", "desktop", "relay", "link", "devices", "lab"] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{command}");
         let its_own = run(&[command, "--help"]);
         assert_eq!(its_own.code, 0, "{command}");
