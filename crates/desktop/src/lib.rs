@@ -3,7 +3,8 @@
 //!
 //! [`Desktop::start`] links it if need be (`linking`) and starts its loops: `pull` brings jobs and carries results along,
 //! `upkeep` renews leases, reports while a pull waits, stops work whose lease has ended, and notices when the machine
-//! slept. `work` is one job, `held` the leases, `outbox` the results on their way, `gate` the pause after failures.
+//! slept. `run` is what they share, `work` one job, `held` the leases, `outbox` the results on their way, `gate` the pause
+//! after failures.
 //! [`Keys`] manages the account's API keys through the same link.
 //!
 //! What it leaves out: how links are followed (`resolver`), and every rule about jobs (the relay's).
