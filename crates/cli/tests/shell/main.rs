@@ -5,6 +5,7 @@ mod db;
 mod help;
 mod house;
 mod program;
+mod relay;
 mod resolve;
 mod sign;
 mod up;

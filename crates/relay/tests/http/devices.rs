@@ -5,6 +5,8 @@ use std::time::Duration;
 use protocol::device::{PullAnswer, PullRequest};
 use protocol::{DeviceId, JobState};
 use relay::LinkedDevice;
+use store::DatabaseUrl;
+use testkit::postgres::sql;
 use tokio::time::Instant;
 
 use crate::desk::pull;
@@ -83,4 +85,23 @@ async fn a_pull_that_waits_ends_when_its_device_is_revoked_and_takes_no_job_alon
     assert_eq!(answer.jobs.iter().map(|job| job.job_id).collect::<Vec<_>>(), [job.job_id]);
     let record = stage.relay.store().job(stage.key.account, job.environment, job.job_id).await.unwrap().unwrap();
     assert_eq!(record.state, JobState::Leased);
+}
+
+#[tokio::test]
+async fn a_device_that_was_revoked_without_a_word_counts_a_few_seconds_longer_and_gets_no_job_in_them() {
+    let url = testkit::postgres::new_database();
+    let stage = Stage::with(|config| config.database = DatabaseUrl::Postgres(url.clone())).await;
+    let desk = stage.desk().await;
+    stage.job("a").await;
+    sql(&url, "UPDATE devices SET revoked_at = 1").unwrap();
+    let began = Instant::now();
+    loop {
+        let answer = stage.send(&desk.pull_request(&pull(1))).await;
+        if answer.status == 401 {
+            break;
+        }
+        assert_eq!(answer.read::<PullAnswer>(200).jobs, []);
+        assert!(began.elapsed() < Duration::from_secs(10));
+        tokio::task::yield_now().await;
+    }
 }
