@@ -19,6 +19,11 @@ pub const SERVER_VARIABLE: &str = "LINK_PEELER_TEST_POSTGRES";
 /// Time that a server may take to start.
 const START: Duration = Duration::from_secs(30);
 
+/// What the folders of servers are called.
+const PREFIX: &str = "link-peeler-postgres-";
+/// A folder without a running server is swept away at this age: no test takes as long.
+const STALE: Duration = Duration::from_secs(15 * 60);
+
 /// A running server. Stopped when it is dropped, or when its process dies.
 #[derive(Debug)]
 pub struct Server {
@@ -34,7 +39,8 @@ impl Server {
     /// # Errors
     /// When the programs are missing or the server does not come up.
     pub fn start(settings: &[&str]) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("link-peeler-postgres-").tempdir()?;
+        sweep();
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
         let data = folder.path().join("data");
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(folder.path()))?;
@@ -50,7 +56,7 @@ impl Server {
     /// # Errors
     /// When the copy cannot be made or the standby does not come up.
     pub fn start_standby(primary: &Self, name: &str, settings: &[&str]) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("link-peeler-postgres-").tempdir()?;
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir()?;
         let data = folder.path().join("data");
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(folder.path()))?;
@@ -234,6 +240,24 @@ pub fn program(name: &str) -> Result<PathBuf> {
         .map(|(_, path)| path)
         .or_else(of_path)
         .ok_or_else(|| Error::other(format!("{name} is not installed; `cargo xtask test` installs it")))
+}
+
+/// Takes away the folders of servers that ended with their process: a server that is kept for a whole process is never
+/// dropped, and dozens of megabytes stay behind each.
+fn sweep() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let is_ours = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        let age = entry.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|at| at.elapsed().ok());
+        if is_ours && age.is_some_and(|age| age > STALE) && !is_served(&entry.path().join("data")) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Whether a server runs on the data: the first line of its file names its process.
+fn is_served(data: &Path) -> bool {
+    let named = std::fs::read_to_string(data.join("postmaster.pid")).ok();
+    named.and_then(|text| text.lines().next().map(|id| Path::new("/proc").join(id.trim()).exists())).unwrap_or(false)
 }
 
 fn launch(folder: &Path, data: &Path, port: u16, settings: &[&str]) -> Result<Child> {
