@@ -144,7 +144,13 @@ async fn a_result_whose_evidence_the_relay_refuses_still_ends_its_job() {
     stage.relay.next_pull(Reply::Jobs(vec![job.clone()]));
     let desktop = stage.desktop().await;
     let mut events = desktop.events();
-    while events.recv().await.unwrap() != (desktop::Event::Settled { job_id: job.job_id, outcome: Outcome::Applied }) {}
+    loop {
+        match events.recv().await.unwrap() {
+            desktop::Event::Settled { outcome, .. } => break assert_eq!(outcome, Outcome::Applied),
+            desktop::Event::Dropped { reason, .. } => panic!("dropped: {reason}"),
+            _ => {}
+        }
+    }
     stage.relay.seen(|seen| {
         let result = &seen.results()[0].result;
         assert_eq!((result.conclusion, result.http_status), (Conclusion::Valid, Some(200)));
