@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use domain::Retention;
+use domain::{LeasePolicy, Retention};
 use relay::{Config, InstallSecrets, Relay, StartError};
 use serde_json::json;
 use store::DatabaseUrl;
@@ -44,6 +44,12 @@ pub(crate) struct Arguments {
     /// Days that idempotency keys are remembered; at least 1
     #[arg(long, env = "LINK_PEELER_IDEMPOTENCY_DAYS", value_name = "DAYS", default_value_t = Retention::default().idempotency_days())]
     idempotency_days: u32,
+    /// Seconds that a renewed lease lasts; for trying out what happens when desktops die
+    #[arg(long, hide = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    lease_seconds: Option<u32>,
+    /// Seconds within which a new lease must be taken up
+    #[arg(long, hide = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    takeup_seconds: Option<u32>,
     /// Data folder
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
@@ -59,8 +65,16 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     let folder = data_dir::relay(arguments.data_dir)?;
     let retention = Retention::new(arguments.retention_days, arguments.idempotency_days)
         .map_err(|error| Failure::usage(format!("--retention-days and --idempotency-days: {error}")))?;
+    let usual = LeasePolicy::default();
+    let millis = |seconds: Option<u32>, usual| seconds.map_or(usual, |seconds| i64::from(seconds) * 1_000);
+    let leases = LeasePolicy {
+        lease_millis: millis(arguments.lease_seconds, usual.lease_millis),
+        takeup_millis: millis(arguments.takeup_seconds, usual.takeup_millis),
+        ..usual
+    };
     let config = Config {
         retention,
+        leases,
         metrics_listen: arguments.metrics_listen,
         public_url: arguments.public_url,
         ..config(arguments.listen, arguments.database, &folder)?

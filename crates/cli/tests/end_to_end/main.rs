@@ -1,0 +1,14 @@
+//! The binary as processes that die, hang and come back: a caller from the field, a relay on a file, desktops that
+//! follow links of a real site.
+#![allow(clippy::unwrap_used)]
+
+mod caller;
+mod desktop;
+mod field;
+mod kills;
+mod noise;
+mod process;
+mod relay;
+mod replay;
+mod site;
+mod suspended;
