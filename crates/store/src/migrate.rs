@@ -228,7 +228,9 @@ mod tests {
         let refused = super::postgres(&mut connection).await.unwrap_err().to_string();
         assert!(refused.contains("upgrade it"), "{refused}");
         // The migration lock was given back all the same.
-        let held = testkit::postgres::sql(&database, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").unwrap();
+        let locks = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE datname = current_database()
+                     AND locktype = 'advisory'";
+        let held = testkit::postgres::sql(&database, locks).unwrap();
         assert_eq!(held, "0");
     }
 
