@@ -37,12 +37,10 @@ macro_rules! statements {
     ($($kind:ident $name:ident = $path:literal;)*) => {
         $(statements!(@one $kind $name $path);)*
 
-        /// Every statement, for the test that prepares them all.
+        /// Every statement, for the tests that prepare and plan them all.
         #[cfg(test)]
         pub(crate) fn all() -> Vec<&'static Statement> {
-            let mut all: Vec<&'static Statement> = Vec::new();
-            $(statements!(@list $kind $name all);)*
-            all
+            vec![$(&$name),*]
         }
     };
     (@one shared $name:ident $path:literal) => {
@@ -53,7 +51,6 @@ macro_rules! statements {
         pub(crate) static $name: Statement =
             Statement::new($path, include_str!(concat!("../sql/", $path, ".sqlite.sql")), include_str!(concat!("../sql/", $path, ".postgres.sql")));
     };
-    (@list $kind:ident $name:ident $all:ident) => { $all.push(&$name); };
 }
 
 statements! {
