@@ -210,7 +210,9 @@ mod tests {
         use Decision::{Accept, BacklogFull, IdempotencyMismatch, NonceForgotten, NonceReused, PlanRequired, QuotaExceeded, Replay};
         let reused = |request: Request<'static>| Request { nonce: NonceFact::Reused, ..request };
         let forgotten = |request: Request<'static>| Request { nonce: NonceFact::Forgotten, ..request };
-        let table: &[(&str, u64, u64, Vec<Request<'static>>, Vec<Decision>)] = &[
+        // Terms of the plan, fetches used, jobs waiting, requests, decisions.
+        type Line = (&'static str, u64, u64, Vec<Request<'static>>, Vec<Decision>);
+        let table: &[Line] = &[
             ("api_links = true", 0, 0, vec![request("a", 1, 1)], vec![Accept]),
             ("api_links = true", 0, 0, vec![request("a", 1, 1), request("a", 1, 2)], vec![Accept, Replay(job(1))]),
             ("api_links = true", 0, 0, vec![request("a", 1, 1), request("a", 2, 2)], vec![Accept, IdempotencyMismatch(job(1))]),
