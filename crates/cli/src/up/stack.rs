@@ -147,10 +147,10 @@ async fn start_linked(relay: &Relay, config: desktop::Config) -> Result<Desktop,
 async fn key(desktop: &Desktop) -> Result<CreatedKey, Failure> {
     let keys = desktop.keys().map_err(keys_command::failure)?;
     for known in keys.list().await.map_err(keys_command::failure)? {
-        let usable = known.revoked_at.is_none() && known.label == KEY_LABEL && known.environment == Environment::Live;
+        let usable = known.revoked_at.is_none() && known.label == KEY_LABEL && known.environment == Environment::Test;
         if let Some(secret) = keys.secret(&known.key_id).map_err(keys_command::failure)?.filter(|_| usable) {
             return Ok(CreatedKey { key_id: known.key_id, secret });
         }
     }
-    keys.create(Environment::Live, KEY_LABEL).await.map_err(keys_command::failure)
+    keys.create(Environment::Test, KEY_LABEL).await.map_err(keys_command::failure)
 }
