@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use protocol::fetch_request::PayloadError;
 use protocol::problem::{self, Problem, ProblemCode};
-use protocol::{JobId, UnixMillis};
+use protocol::{JobId, RequestId, UnixMillis};
 use serde_json::{Map, Value, json};
 use store::StoreError;
 use tracing::Instrument as _;
@@ -237,6 +237,20 @@ impl Refusal {
         }
     }
 
+    /// As it is written on the wire.
+    pub(crate) fn problem(&self, public_url: &str, request_id: RequestId) -> Problem {
+        let code = self.code();
+        Problem {
+            type_uri: self.type_uri(public_url),
+            title: code.title().to_owned(),
+            status: code.status(),
+            detail: self.detail(),
+            code: code.to_string(),
+            request_id: request_id.to_string(),
+            members: self.members(),
+        }
+    }
+
     fn type_uri(&self, public_url: &str) -> String {
         // Registered types where they fit, so that generic callers understand them.
         match self {
@@ -300,15 +314,7 @@ pub(crate) async fn write(State(state): State<Shared>, mut request: Request, nex
         ProblemCode::Internal => tracing::error!(request_id = %request_id, "the relay failed at a request"),
         _ => tracing::debug!(%code, detail = refusal.detail(), "refused"),
     });
-    let problem = Problem {
-        type_uri: refusal.type_uri(&state.public_url),
-        title: code.title().to_owned(),
-        status: code.status(),
-        detail: refusal.detail(),
-        code: code.to_string(),
-        request_id: request_id.to_string(),
-        members: refusal.members(),
-    };
+    let problem = refusal.problem(&state.public_url, request_id);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(problem::MEDIA_TYPE));
     headers.remove(header::CONTENT_LENGTH);

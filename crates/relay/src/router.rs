@@ -16,6 +16,7 @@ pub(crate) fn router(state: Shared) -> Router {
     let mut router = Router::new()
         // Callers. Each takes a signed request.
         .route("/api/links/fetch", post(ingress::fetch::fetch))
+        .route("/api/links/fetch/batch", post(ingress::batch::fetch))
         .route("/api/links/jobs", get(ingress::jobs::page))
         .route("/api/links/jobs/{job_id}", get(ingress::jobs::one).delete(ingress::jobs::cancel))
         .route("/api/links/verify", get(ingress::verify::verify))

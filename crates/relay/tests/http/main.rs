@@ -2,6 +2,7 @@
 //! relay that is real but for its clock.
 #![allow(clippy::unwrap_used)]
 
+mod batch;
 mod bodies;
 mod desk;
 mod device_signatures;
