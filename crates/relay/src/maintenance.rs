@@ -30,7 +30,11 @@ pub(crate) async fn run(state: Shared) {
             _ = ticks.tick() => {}
             () = state.draining.cancelled() => return,
         }
-        while step(&state).await {}
+        // A database that hangs must not hold the shutdown up: what a step has asked for happens, or not, without it.
+        tokio::select! {
+            () = async { while step(&state).await {} } => {}
+            () = state.draining.cancelled() => return,
+        }
     }
 }
 
@@ -43,8 +47,14 @@ pub(crate) async fn reread(state: Shared) {
             _ = ticks.tick() => {}
             () = state.draining.cancelled() => return,
         }
-        if let Err(error) = state.keys.reread().await.and(state.devices.reread().await) {
-            tracing::warn!(%error, "keys or devices were not read again; trying again");
+        let reread = async { state.keys.reread().await.and(state.devices.reread().await) };
+        tokio::select! {
+            outcome = reread => {
+                if let Err(error) = outcome {
+                    tracing::warn!(%error, "keys or devices were not read again; trying again");
+                }
+            }
+            () = state.draining.cancelled() => return,
         }
     }
 }
