@@ -79,9 +79,11 @@ fn pass_on(from: impl Read, mut to: impl Write, tally: &Mutex<Tally>) {
     }
 }
 
-/// The tally in one line of output, if it is a summary of nextest, libtest or node's test runner.
+/// The tally in one line of output, if it is a summary of nextest, libtest or node's test runner. nextest indents its
+/// own summary by five places or more, and by four what a failing test printed: a summary in there has been counted.
 fn read_summary(line: &str) -> Option<Tally> {
-    let line = line.trim();
+    let line = line.trim_end();
+    let line = if line.trim_start().starts_with("Summary [") { line.trim_start() } else { line };
     let counts = if let Some(rest) = line.strip_prefix("test result: ") {
         rest.split_once(". ")?.1 // ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
     } else if line.starts_with("Summary [") {
@@ -141,7 +143,14 @@ mod tests {
 
     #[test]
     fn other_lines_are_no_summaries() {
-        for line in ["running 5 tests", "# tests 12", "test a::b ... ok", "        PASS [   0.005s] x tests::y", "# pass over this"] {
+        for line in [
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out",
+            "running 5 tests",
+            "# tests 12",
+            "test a::b ... ok",
+            "        PASS [   0.005s] x tests::y",
+            "# pass over this",
+        ] {
             assert_eq!(tally(line), None, "{line}");
         }
     }
