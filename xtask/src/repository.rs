@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// Folders that hold nothing a person wrote.
-const SKIPPED_FOLDERS: &[&str] = &[".git", "target", "node_modules"];
+/// What holds nothing a person wrote. `.git` is a folder, and in a linked worktree a file that names the folder.
+const SKIPPED: &[&str] = &[".git", "target", "node_modules"];
 
 /// The repository's text files.
 #[derive(Default)]
@@ -60,7 +60,10 @@ impl Repository {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
             let kind = entry.file_type()?;
-            if kind.is_dir() && !SKIPPED_FOLDERS.contains(&name.as_str()) {
+            if SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
+            if kind.is_dir() {
                 self.read_folder(&entry.path(), &path)?;
             } else if kind.is_file() {
                 let bytes = fs::read(entry.path()).with_context(|| format!("could not read {path}"))?;
