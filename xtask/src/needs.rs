@@ -1,10 +1,13 @@
 //! What the tests need from the machine beside a Rust toolchain, and how to get it on Debian: a PostgreSQL server to
-//! run against, a browser to resolve with, Node for the caller as it exists in the field.
+//! run against, a browser to resolve with and to look at our pages with, Node for the caller as it exists in the field and
+//! for what drives that browser.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
+
+use crate::repository;
 
 /// One thing that must be there.
 struct Need {
@@ -24,10 +27,23 @@ const NEEDS: &[Need] = &[
     Need { what: "Chromium, Chrome or Edge", oldest: 100, package: "chromium", installed: browser },
     // Callers are told Node 20; 18 is what Debian 12 packages, and has the same `fetch` and `crypto`.
     Need { what: "Node", oldest: 18, package: "nodejs", installed: node },
+    // The oldest that reads lock files of version 3 without a word.
+    Need { what: "npm", oldest: 7, package: "npm", installed: npm },
 ];
+
+/// Folders whose tests use packages from npm, by a lock file that is committed.
+const NPM_FOLDERS: &[&str] = &["crates/cli/tests/pages/harness"];
 
 /// Makes sure that everything is there; installs what is missing where that is possible.
 pub(crate) fn ensure() -> anyhow::Result<()> {
+    ensure_programs()?;
+    for folder in NPM_FOLDERS {
+        testkit::npm::ensure_packages(&repository::root().join(folder)).with_context(|| format!("the packages of {folder}"))?;
+    }
+    Ok(())
+}
+
+fn ensure_programs() -> anyhow::Result<()> {
     let missing = missing();
     if missing.is_empty() {
         return Ok(());
@@ -90,6 +106,10 @@ fn browser() -> Option<u32> {
 
 fn node() -> Option<u32> {
     major(output("node", &["--version"])?.trim().trim_start_matches('v'))
+}
+
+fn npm() -> Option<u32> {
+    major(&output("npm", &["--version"])?)
 }
 
 /// What a program prints, if it is there and succeeds.

@@ -1,0 +1,9 @@
+//! The pages, in a real Chromium against real relays and desktops: each module starts programs and runs a script of
+//! cases against them (`script.rs`).
+#![allow(clippy::unwrap_used)]
+
+mod lab;
+#[path = "../end_to_end/process.rs"]
+#[allow(dead_code, reason = "shared with the end-to-end tests")]
+mod process;
+mod script;
