@@ -8,38 +8,50 @@ use protocol::ProblemCode;
 
 use crate::path::PathParts;
 use crate::problem::{self, Refusal};
+use crate::route::{Audience, Endpoint, Route, router_of};
 use crate::state::Shared;
 use crate::{device_api, health, ingress, operator};
 
+/// Every route.
+fn routes() -> Vec<Route> {
+    use Audience::{Anybody, Caller, Device, Linking, LocalOperator};
+    vec![
+        Route::post(Caller, "/api/links/fetch", ingress::fetch::fetch),
+        Route::post(Caller, "/api/links/fetch/batch", ingress::batch::fetch),
+        Route::get(Caller, "/api/links/jobs", ingress::jobs::page),
+        Route::get(Caller, "/api/links/jobs/{job_id}", ingress::jobs::one),
+        Route::delete(Caller, "/api/links/jobs/{job_id}", ingress::jobs::cancel),
+        Route::get(Caller, "/api/links/verify", ingress::verify::verify),
+        Route::get(Caller, "/api/rows", ingress::rows::page),
+        Route::get(Caller, "/api/rows/{source}/{row_id}", ingress::rows::one),
+        Route::post(Linking, "/api/device/link", device_api::start_link),
+        Route::post(Linking, "/api/device/link/token", device_api::link_token),
+        Route::post(Device, "/api/device/pull", device_api::pull),
+        Route::post(Device, "/api/device/report", device_api::report),
+        Route::post(Device, "/api/device/release", device_api::release),
+        Route::get(Device, "/api/device/keys", device_api::list_keys),
+        Route::post(Device, "/api/device/keys", device_api::create_key),
+        Route::post(Device, "/api/device/keys/{key_id}/revoke", device_api::revoke_key),
+        Route::get(LocalOperator, "/api/operator/links", operator::list_links),
+        Route::post(LocalOperator, "/api/operator/links/{user_code}/approve", operator::approve_link),
+        Route::post(LocalOperator, "/api/operator/links/{user_code}/deny", operator::deny_link),
+        Route::get(LocalOperator, "/api/operator/devices", operator::list_devices),
+        Route::post(LocalOperator, "/api/operator/devices/{device_id}/revoke", operator::revoke_device),
+        Route::get(Anybody, "/problems/{code}", problem_page),
+        Route::get(Anybody, "/healthz", health::healthz),
+        Route::get(Anybody, "/readyz", health::readyz),
+    ]
+}
+
+/// Every endpoint that a relay answers at, as its router knows it: for whatever must hold for all of them.
+#[must_use]
+pub fn endpoints() -> Vec<Endpoint> {
+    routes().iter().map(|route| route.endpoint().clone()).collect()
+}
+
 /// What callers, desktops and operators reach.
 pub(crate) fn router(state: Shared) -> Router {
-    let mut router = Router::new()
-        // Callers. Each takes a signed request.
-        .route("/api/links/fetch", post(ingress::fetch::fetch))
-        .route("/api/links/fetch/batch", post(ingress::batch::fetch))
-        .route("/api/links/jobs", get(ingress::jobs::page))
-        .route("/api/links/jobs/{job_id}", get(ingress::jobs::one).delete(ingress::jobs::cancel))
-        .route("/api/links/verify", get(ingress::verify::verify))
-        .route("/api/rows", get(ingress::rows::page))
-        .route("/api/rows/{source}/{row_id}", get(ingress::rows::one))
-        // Desktops. Each takes a device's signature, but for linking, which makes one.
-        .route("/api/device/link", post(device_api::start_link))
-        .route("/api/device/link/token", post(device_api::link_token))
-        .route("/api/device/pull", post(device_api::pull))
-        .route("/api/device/report", post(device_api::report))
-        .route("/api/device/release", post(device_api::release))
-        .route("/api/device/keys", get(device_api::list_keys).post(device_api::create_key))
-        .route("/api/device/keys/{key_id}/revoke", post(device_api::revoke_key))
-        // The operator on this machine.
-        .route("/api/operator/links", get(operator::list_links))
-        .route("/api/operator/links/{user_code}/approve", post(operator::approve_link))
-        .route("/api/operator/links/{user_code}/deny", post(operator::deny_link))
-        .route("/api/operator/devices", get(operator::list_devices))
-        .route("/api/operator/devices/{device_id}/revoke", post(operator::revoke_device))
-        // Anybody.
-        .route("/problems/{code}", get(problem_page))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz));
+    let mut router = router_of(routes());
     if state.bench_noop {
         router = router.route("/bench/noop", post(noop));
     }
