@@ -83,9 +83,10 @@ fn job_answer(state: &RelayState, record: JobRecord, replayed: bool) -> Result<R
     Ok(response)
 }
 
-/// 202 while the job goes on, 200 once it has concluded.
+/// 202 while the job goes on, 200 once it has ended: a caller that asks again until 200 comes to an end after a
+/// cancellation too.
 pub(super) const fn status_of(job: &Job) -> StatusCode {
-    if job.result.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED }
+    if job.state.has_ended() { StatusCode::OK } else { StatusCode::ACCEPTED }
 }
 
 const fn word(admission: &Admission) -> &'static str {

@@ -56,6 +56,15 @@ async fn a_replay_is_202_while_the_job_goes_on_and_200_with_its_result_afterward
 }
 
 #[tokio::test]
+async fn a_replay_of_a_cancelled_job_tells_that_it_has_ended() {
+    let stage = Stage::new().await;
+    let job = stage.job("a").await;
+    stage.send(&stage.delete(&path(&job))).await.read::<Job>(200);
+    let after: Job = stage.send(&stage.fetch("a")).await.read(200);
+    assert_eq!((after.job_id, after.state, after.replayed, after.result), (job.job_id, JobState::Cancelled, true, None));
+}
+
+#[tokio::test]
 async fn an_equal_payload_in_another_spelling_is_a_replay_and_another_payload_is_not() {
     let stage = Stage::new().await;
     let first = stage.job("a").await;
