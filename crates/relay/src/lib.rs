@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod clock_skew;
 mod config;
 mod connection;
 mod device_api;

@@ -28,6 +28,7 @@ pub(crate) struct Metrics {
     reclaimed: Counter,
     pub(crate) connections: Gauge,
     pub(crate) writer_queue: Gauge<i64, std::sync::atomic::AtomicI64>,
+    pub(crate) clock_skew: Gauge<f64, AtomicU64>,
     admission_seconds: Histogram,
     up_since: Gauge<u64, AtomicU64>,
 }
@@ -45,6 +46,7 @@ impl Metrics {
             reclaimed: Counter::default(),
             connections: Gauge::default(),
             writer_queue: Gauge::default(),
+            clock_skew: Gauge::default(),
             admission_seconds: Histogram::new(bounds),
             up_since: Gauge::default(),
         };
@@ -67,6 +69,8 @@ impl Metrics {
             Unit::Seconds,
             self.admission_seconds.clone(),
         );
+        let skew = self.clock_skew.clone();
+        registry.register_with_unit("clock_skew", "This relay's clock less that of the database server", Unit::Seconds, skew);
         registry.register_with_unit("started", "When the relay started, since 1970", Unit::Seconds, self.up_since.clone());
         self
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::body::Bodies;
+use crate::clock_skew;
 use crate::config::Config;
 use crate::device_api::{Devices, PendingLinks};
 use crate::keys::Keys;
@@ -94,6 +95,7 @@ impl Relay {
         tasks.spawn(maintenance::run(Arc::clone(&state)));
         tasks.spawn(maintenance::reread(Arc::clone(&state)));
         tasks.spawn(maintenance::prune(Arc::clone(&state)));
+        tasks.spawn(clock_skew::watch(Arc::clone(&state)));
         tasks.close();
         tracing::info!(%address, public_url = state.public_url, "relay started");
         Ok(Self { state, address, metrics_address, tasks })

@@ -9,6 +9,7 @@ pub mod admin;
 mod account;
 mod admission;
 mod cancel;
+mod clock_skew;
 mod counters;
 mod database;
 mod device;

@@ -129,6 +129,8 @@ statements! {
     shared LINK = "devices/link";
     shared CONSUME_LINK = "devices/consume_link";
 
+    twin DATABASE_CLOCK = "clock/database_clock";
+
     shared TOTALS = "admin/totals";
     shared MOST_WAITING = "admin/most_waiting";
 

@@ -24,7 +24,7 @@ use crate::migrate;
 use crate::nonce::{self, SpendOrder, SpentNonce};
 use crate::operation::{Pending, WriteFn};
 use crate::prune::{self, PruneCursor, PruneOrder, Pruned};
-use crate::reader::Readers;
+use crate::reader::{ReadFn, Readers};
 use crate::report::{self, PreparedResult, Report};
 use crate::row::{self, RowFilter, RowKey, RowRecordPage};
 use crate::session::{self, PostgresUrl};
@@ -427,7 +427,17 @@ impl Store {
         self.write(PruneOrder { now, from }, |transaction, order| Box::pin(prune::step(transaction, order))).await
     }
 
-    async fn write<I, T>(&self, input: I, function: WriteFn<I, T>) -> Result<T, StoreError>
+    /// Runs a function over a connection that reads.
+    pub(crate) async fn read<I, T>(&self, input: I, function: ReadFn<I, T>) -> Result<T, StoreError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.0.readers.read(&self.0.settings, input, function).await
+    }
+
+    /// Runs a function in a transaction of the writer.
+    pub(crate) async fn write<I, T>(&self, input: I, function: WriteFn<I, T>) -> Result<T, StoreError>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,

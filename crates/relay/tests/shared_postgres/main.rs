@@ -5,6 +5,7 @@
 mod acknowledgement;
 mod across;
 mod caller;
+mod clock;
 mod connections;
 mod desktop;
 mod failover;

@@ -15,6 +15,7 @@ const ACROSS_ACCOUNTS: &[(&str, &str)] = &[
     ("upkeep/drop_old_links", "time passes for all accounts at once; a table of some dozens"),
     ("upkeep/may_prune", "touches no table"),
     ("upkeep/accounts_to_prune", "finds the accounts whose turn it is; bounded"),
+    ("clock/database_clock", "touches no table"),
     ("accounts/insert_account", "an account is found by its name when an operator names it, not for a request"),
     ("accounts/account_by_name", "an account is found by its name when an operator names it, not for a request"),
     ("keys/all_keys", "fills the key cache at start and after a change"),

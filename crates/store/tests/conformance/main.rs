@@ -29,6 +29,7 @@ mod admin;
 mod admission;
 mod backlog;
 mod cancel;
+mod clock;
 mod contention;
 mod devices;
 mod fixture;

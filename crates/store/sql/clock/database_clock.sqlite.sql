@@ -1,0 +1,2 @@
+-- An embedded database has no clock but that of its process.
+SELECT NULL
