@@ -109,6 +109,12 @@ prefixed_ids! {
     AccountId = "acc_";
     /// One linked installation of the desktop.
     DeviceId = "dev_";
+    /// A person in the console.
+    OperatorId = "op_";
+    /// One operator's being signed in, in one browser.
+    SessionId = "ses_";
+    /// The offer of a place in an account to whoever has an email address.
+    InvitationId = "inv_";
     /// One pull of one desktop; the same again returns the same leases.
     PollId = "poll_";
     /// One HTTP request to the relay, for logs and problems.

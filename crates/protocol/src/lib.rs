@@ -36,7 +36,7 @@ pub mod tracking_url;
 pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use conclusion::{Class, Conclusion};
 pub use fetch_request::{Context, DeviceKind, EngineChoice, FetchRequest, PayloadError};
-pub use ids::{AccountId, DeviceId, JobId, PollId, RequestId};
+pub use ids::{AccountId, DeviceId, InvitationId, JobId, OperatorId, PollId, RequestId, SessionId};
 pub use job::{Job, JobPage, JobState};
 pub use key::{Environment, KeyId};
 pub use problem::{Problem, ProblemCode};

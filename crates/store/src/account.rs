@@ -4,6 +4,7 @@ use protocol::{AccountId, UnixMillis};
 
 use crate::error::StoreError;
 use crate::operation::Transaction;
+use crate::session::{Row, Session};
 use crate::statement;
 
 /// An account.
@@ -15,6 +16,8 @@ pub struct Account {
     pub name: String,
     /// The name of its plan.
     pub plan: String,
+    /// When it was made.
+    pub created_at: UnixMillis,
 }
 
 /// An account to be made unless one of its name exists.
@@ -26,13 +29,33 @@ pub(crate) struct NewAccount {
     pub(crate) now: UnixMillis,
 }
 
+/// A page of accounts: those whose name comes after, so many at most.
+#[derive(Debug)]
+pub(crate) struct AccountsAfter {
+    pub(crate) name: String,
+    pub(crate) limit: u32,
+}
+
 /// Makes the account, or returns the one that has its name.
 pub(crate) async fn ensure(transaction: &mut Transaction<'_>, new: &NewAccount) -> Result<Account, StoreError> {
     let session = &mut transaction.session;
     session.rows(&statement::INSERT_ACCOUNT, &[(&new.id).into(), (&new.name).into(), (&new.plan).into(), new.now.into()]).await?;
-    let row = session.row(&statement::ACCOUNT_BY_NAME, &[(&new.name).into()]).await?;
-    let row = row.ok_or_else(|| StoreError::Corrupt(format!("account {} vanished", new.name)))?;
-    Ok(Account { id: row.get(0)?, name: row.get(1)?, plan: row.get(2)? })
+    by_name(session, &new.name).await?.ok_or_else(|| StoreError::Corrupt(format!("account {} vanished", new.name)))
+}
+
+/// The account of this name.
+pub(crate) async fn by_name(session: &mut Session<'_>, name: &String) -> Result<Option<Account>, StoreError> {
+    session.row(&statement::ACCOUNT_BY_NAME, &[name.into()]).await?.as_ref().map(record).transpose()
+}
+
+/// The account of this id.
+pub(crate) async fn by_id(session: &mut Session<'_>, id: AccountId) -> Result<Option<Account>, StoreError> {
+    session.row(&statement::ACCOUNT, &[(&id).into()]).await?.as_ref().map(record).transpose()
+}
+
+/// Accounts in the order of their names.
+pub(crate) async fn page(session: &mut Session<'_>, after: &AccountsAfter) -> Result<Vec<Account>, StoreError> {
+    session.rows(&statement::ACCOUNTS, &[(&after.name).into(), after.limit.into()]).await?.iter().map(record).collect()
 }
 
 /// Gives an account another plan.
@@ -40,4 +63,8 @@ pub(crate) async fn set_plan(transaction: &mut Transaction<'_>, (account, plan):
     transaction.session.rows(&statement::SET_PLAN, &[account.into(), plan.into()]).await?;
     transaction.effects.keys_changed = true;
     Ok(())
+}
+
+fn record(row: &Row) -> Result<Account, StoreError> {
+    Ok(Account { id: row.get(0)?, name: row.get(1)?, plan: row.get(2)?, created_at: row.get(3)? })
 }

@@ -3,12 +3,13 @@
 
 use protocol::device_signature::DevicePublicKey;
 use protocol::linking::Linked;
-use protocol::{AccountId, DeviceId, UnixMillis};
+use protocol::{AccountId, DeviceId, Secret, UnixMillis};
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
 use crate::operation::Transaction;
 use crate::session::Session;
+use crate::settings::Settings;
 use crate::statement;
 
 /// A linking code that an operator has approved.
@@ -28,9 +29,33 @@ pub struct ApprovedLink {
     pub expires_at: UnixMillis,
 }
 
-/// Stores an approval. The same again is harmless.
-pub(crate) async fn approve(transaction: &mut Transaction<'_>, link: &ApprovedLink) -> Result<(), StoreError> {
+/// What became of an operator's decision about a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkDecided {
+    /// So it stands, also when it was decided the same way before.
+    Done,
+    /// It was decided otherwise before, or for another account; that stands.
+    Otherwise,
+}
+
+/// How a code stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkStanding {
+    /// Nobody has decided.
+    Undecided {
+        /// Whether an operator looks for its user code at a relay that does not know it.
+        wanted: bool,
+    },
+    /// An operator has approved it, used or not.
+    Approved,
+    /// An operator has denied it.
+    Denied,
+}
+
+/// Stores a decision; `approve`: whether it is a yes. The first one stands.
+pub(crate) async fn decide(transaction: &mut Transaction<'_>, (link, approve): &(ApprovedLink, bool)) -> Result<LinkDecided, StoreError> {
     let hash = code_hash(&link.device_code);
+    let denied = i64::from(!approve);
     let parameters = [
         (&link.account).into(),
         (&hash).into(),
@@ -38,11 +63,54 @@ pub(crate) async fn approve(transaction: &mut Transaction<'_>, link: &ApprovedLi
         (&link.name).into(),
         (&link.platform).into(),
         link.expires_at.into(),
+        denied.into(),
     ];
     match transaction.session.row(&statement::INSERT_LINK, &parameters).await? {
-        Some(_) => Ok(()),
+        Some(row) => {
+            let (account, stands): (AccountId, i64) = (row.get(0)?, row.get(1)?);
+            Ok(if account == link.account && stands == denied { LinkDecided::Done } else { LinkDecided::Otherwise })
+        }
         None => Err(StoreError::Database("a linking code stands for another key already".to_owned())),
     }
+}
+
+/// How a code stands: by what the desktop polls with, and by what it shows.
+pub(crate) async fn standing(
+    session: &mut Session<'_>,
+    (device_code, user_code, now): &(String, String, UnixMillis),
+) -> Result<LinkStanding, StoreError> {
+    let hash = code_hash(device_code);
+    let row = session.row(&statement::LINK_STANDING, &[(&hash).into(), user_code.into(), (*now).into()]).await?.unwrap_or_default();
+    Ok(match row.get::<Option<i64>>(0)? {
+        Some(0) => LinkStanding::Approved,
+        Some(_) => LinkStanding::Denied,
+        None => LinkStanding::Undecided { wanted: row.get::<u64>(1)? > 0 },
+    })
+}
+
+/// An operator looks for the desktop that shows this code.
+pub(crate) async fn want(transaction: &mut Transaction<'_>, (user_code, until): &(String, UnixMillis)) -> Result<(), StoreError> {
+    transaction.session.rows(&statement::WANT_LINK, &[user_code.into(), (*until).into()]).await?;
+    Ok(())
+}
+
+/// The desktop that shows this code polls with that one. Changes nothing unless an operator looks for it.
+pub(crate) async fn tell(transaction: &mut Transaction<'_>, (user_code, device_code): &(String, Secret)) -> Result<(), StoreError> {
+    let sealed = transaction.settings.sealing_key.seal(user_code, device_code)?;
+    transaction.session.rows(&statement::TELL_LINK, &[user_code.into(), sealed.as_slice().into()]).await?;
+    Ok(())
+}
+
+/// What the desktop that shows this code polls with, if it has told since an operator has looked for it.
+pub(crate) async fn told(
+    session: &mut Session<'_>,
+    settings: &Settings,
+    (user_code, now): &(String, UnixMillis),
+) -> Result<Option<Secret>, StoreError> {
+    let row = session.row(&statement::WANTED_LINK, &[user_code.into(), (*now).into()]).await?;
+    let sealed: Option<Vec<u8>> = row.map_or(Ok(None), |row| row.get(0))?;
+    // Sealed with a key that was changed since: the desktop will have to ask for a new code anyway.
+    Ok(sealed.and_then(|sealed| settings.sealing_key.open(user_code, &sealed).ok()))
 }
 
 /// A desktop polls with its code.
@@ -51,12 +119,6 @@ pub(crate) struct Poll {
     pub(crate) device_code: String,
     pub(crate) new_device_id: DeviceId,
     pub(crate) now: UnixMillis,
-}
-
-/// Whether a code has been approved and has not run out, used or not.
-pub(crate) async fn is_approved(session: &mut Session<'_>, (device_code, now): &(String, UnixMillis)) -> Result<bool, StoreError> {
-    let hash = code_hash(device_code);
-    Ok(session.row(&statement::LINK, &[(&hash).into(), (*now).into()]).await?.is_some())
 }
 
 /// Makes the device of an approved code, together with the note that the code is used; when it is used already, returns

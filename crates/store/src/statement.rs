@@ -59,6 +59,8 @@ statements! {
     shared SET_PLAN = "accounts/set_plan";
     twin PLAN_OF = "accounts/plan_of";
     twin LOCK_ACCOUNT = "accounts/lock_account";
+    shared ACCOUNT = "accounts/account";
+    shared ACCOUNTS = "accounts/accounts";
     twin BACKLOG_OF = "accounts/backlog_of";
 
     twin FIND_EARLIER = "admission/find_earlier";
@@ -98,6 +100,7 @@ statements! {
     twin TAKE_EXPIRED = "upkeep/take_expired";
     twin INSERT_DELAYED = "upkeep/insert_delayed";
     shared DROP_OLD_LINKS = "upkeep/drop_old_links";
+    shared DROP_OLD_WANTED_LINKS = "upkeep/drop_old_wanted_links";
 
     twin MAY_PRUNE = "upkeep/may_prune";
     shared ACCOUNTS_TO_PRUNE = "upkeep/accounts_to_prune";
@@ -128,6 +131,49 @@ statements! {
     shared INSERT_LINK = "devices/insert_link";
     shared LINK = "devices/link";
     shared CONSUME_LINK = "devices/consume_link";
+    shared LINK_STANDING = "devices/link_standing";
+    shared WANT_LINK = "devices/want_link";
+    shared TELL_LINK = "devices/tell_link";
+    shared WANTED_LINK = "devices/wanted_link";
+
+    shared COUNT_INVITATIONS = "people/count_invitations";
+    shared DROP_ENDED_SESSIONS = "people/drop_ended_sessions";
+    shared DROP_INVITATION = "people/drop_invitation";
+    shared DROP_INVITATIONS_OF_EMAIL = "people/drop_invitations_of_email";
+    shared DROP_MEMBER = "people/drop_member";
+    shared DROP_OLD_INVITATIONS = "people/drop_old_invitations";
+    shared DROP_OLD_SETUP_LINKS = "people/drop_old_setup_links";
+    shared DROP_SETUP_LINKS = "people/drop_setup_links";
+    shared END_OLDEST_SESSIONS = "people/end_oldest_sessions";
+    shared END_SESSION = "people/end_session";
+    shared END_SESSION_OF_TOKEN = "people/end_session_of_token";
+    shared END_SESSIONS = "people/end_sessions";
+    shared IDENTITIES_OF_OPERATOR = "people/identities_of_operator";
+    shared IDENTITY = "people/identity";
+    shared INSERT_IDENTITY = "people/insert_identity";
+    shared INSERT_INVITATION = "people/insert_invitation";
+    shared INSERT_MEMBERSHIP = "people/insert_membership";
+    shared INSERT_OPERATOR = "people/insert_operator";
+    shared INSERT_SESSION = "people/insert_session";
+    shared INSERT_SETUP_LINK = "people/insert_setup_link";
+    shared INVITATION_OF_TOKEN = "people/invitation_of_token";
+    shared INVITATIONS = "people/invitations";
+    shared MEMBERS = "people/members";
+    shared MEMBERSHIPS = "people/memberships";
+    shared NOTE_SEEN = "people/note_seen";
+    shared OPERATOR = "people/operator";
+    shared OPERATOR_BY_EMAIL = "people/operator_by_email";
+    shared OWNERS = "people/owners";
+    shared RENAME_OPERATOR = "people/rename_operator";
+    shared ROLE_OF = "people/role_of";
+    shared SESSION = "people/session";
+    shared SESSIONS_OF_OPERATOR = "people/sessions_of_operator";
+    shared SET_PASSPHRASE = "people/set_passphrase";
+    shared SET_ROLE = "people/set_role";
+    shared SETUP_LINK = "people/setup_link";
+    shared TAKE_INVITATION = "people/take_invitation";
+    shared TAKE_INVITATIONS_OF_EMAIL = "people/take_invitations_of_email";
+    shared TAKE_SETUP_LINK = "people/take_setup_link";
 
     twin DATABASE_CLOCK = "clock/database_clock";
 

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::admission::Standing;
 use protocol::device::{HeldJob, ReportOutcome};
 use protocol::linking::Linked;
-use protocol::{AccountId, DeviceId, Environment, JobId, KeyId, UnixMillis};
+use protocol::{AccountId, DeviceId, Environment, JobId, KeyId, Secret, UnixMillis};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::account::{self, Account, NewAccount};
+use crate::account::{self, Account, AccountsAfter, NewAccount};
 use crate::admission::{AdmissionAnswer, AdmissionRequest, PendingAdmission};
 use crate::cancel::{self, Cancel, Cancelled};
 use crate::database::DatabaseUrl;
@@ -19,7 +19,7 @@ use crate::error::StoreError;
 use crate::job::{self, JobFilter, JobRecord, JobRecordPage};
 use crate::key::{self, KeyRecord, NewKeyRecord};
 use crate::lease::{self, PullOrder, Pulled, Release};
-use crate::link::{self, ApprovedLink, Poll};
+use crate::link::{self, ApprovedLink, LinkDecided, LinkStanding, Poll};
 use crate::migrate;
 use crate::nonce::{self, SpendOrder, SpentNonce};
 use crate::operation::{Pending, WriteFn};
@@ -327,16 +327,50 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails or the queue is full.
-    pub async fn approve_link(&self, link: ApprovedLink) -> Result<(), StoreError> {
-        self.write(link, |transaction, link| Box::pin(link::approve(transaction, link))).await
+    pub async fn approve_link(&self, link: ApprovedLink) -> Result<LinkDecided, StoreError> {
+        self.write((link, true), |transaction, decision| Box::pin(link::decide(transaction, decision))).await
     }
 
-    /// Whether a code has been approved and has not run out, used or not. Reads only.
+    /// Stores that an operator has denied a linking code. The same again is harmless.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn deny_link(&self, link: ApprovedLink) -> Result<LinkDecided, StoreError> {
+        self.write((link, false), |transaction, decision| Box::pin(link::decide(transaction, decision))).await
+    }
+
+    /// How a linking code stands. Reads only.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn link_is_approved(&self, device_code: String, now: UnixMillis) -> Result<bool, StoreError> {
-        self.0.readers.read(&self.0.settings, (device_code, now), |session, _, code| Box::pin(link::is_approved(session, code))).await
+    pub async fn link_standing(&self, device_code: String, user_code: String, now: UnixMillis) -> Result<LinkStanding, StoreError> {
+        let code = (device_code, user_code, now);
+        self.0.readers.read(&self.0.settings, code, |session, _, code| Box::pin(link::standing(session, code))).await
+    }
+
+    /// An operator looks, until then, for the desktop that shows this code.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn want_link(&self, user_code: String, until: UnixMillis) -> Result<(), StoreError> {
+        self.write((user_code, until), |transaction, wanted| Box::pin(link::want(transaction, wanted))).await
+    }
+
+    /// Tells what the desktop that shows this code polls with. Changes nothing unless an operator looks for it.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn tell_link(&self, user_code: String, device_code: Secret) -> Result<(), StoreError> {
+        self.write((user_code, device_code), |transaction, told| Box::pin(link::tell(transaction, told))).await
+    }
+
+    /// What the desktop that an operator looks for polls with, once it has told.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn told_link(&self, user_code: String, now: UnixMillis) -> Result<Option<Secret>, StoreError> {
+        let code = (user_code, now);
+        self.0.readers.read(&self.0.settings, code, |session, settings, code| Box::pin(link::told(session, settings, code))).await
     }
 
     /// Makes a device of an approved code, once; asked again, tells the same device again until the code runs out. `None`
@@ -358,6 +392,34 @@ impl Store {
     pub async fn ensure_account(&self, name: &str, plan: &str, now: UnixMillis) -> Result<Account, StoreError> {
         let new = NewAccount { id: AccountId::random(now), name: name.to_owned(), plan: plan.to_owned(), now };
         self.write(new, |transaction, new| Box::pin(account::ensure(transaction, new))).await
+    }
+
+    /// Makes an account; `None`: the name is taken.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn create_account(&self, name: &str, plan: &str, now: UnixMillis) -> Result<Option<Account>, StoreError> {
+        let id = AccountId::random(now);
+        let new = NewAccount { id, name: name.to_owned(), plan: plan.to_owned(), now };
+        let account = self.write(new, |transaction, new| Box::pin(account::ensure(transaction, new))).await?;
+        Ok(Some(account).filter(|account| account.id == id))
+    }
+
+    /// The account of this name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        self.0.readers.read(&self.0.settings, name.to_owned(), |session, _, name| Box::pin(account::by_name(session, name))).await
+    }
+
+    /// Accounts in the order of their names: those after this one, `limit` at most.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn accounts(&self, after: &str, limit: u32) -> Result<Vec<Account>, StoreError> {
+        let after = AccountsAfter { name: after.to_owned(), limit };
+        self.0.readers.read(&self.0.settings, after, |session, _, after| Box::pin(account::page(session, after))).await
     }
 
     /// Gives an account another plan.

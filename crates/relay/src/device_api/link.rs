@@ -12,6 +12,7 @@ use protocol::fetch_request::PayloadError;
 use protocol::linking::{LinkPoll, LinkRequest, LinkStarted};
 use protocol::secret::random_bytes;
 use serde::de::DeserializeOwned;
+use store::LinkStanding;
 
 use super::keys::is_name;
 use super::pending::{CODE_SECONDS, Decision, Pending};
@@ -87,7 +88,8 @@ async fn was_approved_elsewhere(state: &RelayState, device_code: &str) -> Result
         return Ok(false);
     }
     let _turn = state.links.turn_to_look_up()?;
-    Ok(state.store.link_is_approved(device_code.to_owned(), state.now()).await?)
+    let standing = state.store.link_standing(device_code.to_owned(), String::new(), state.now()).await?;
+    Ok(standing == LinkStanding::Approved)
 }
 
 async fn read<M: DeserializeOwned>(state: &RelayState, request: Request) -> Result<M, Refusal> {

@@ -1,1 +1,1 @@
-SELECT id, name, plan FROM accounts WHERE name = $1
+SELECT id, name, plan, created_at FROM accounts WHERE name = $1

@@ -1,6 +1,7 @@
 //! A row of a result, read by position in the order of the statement's columns.
 
-use protocol::{AccountId, DeviceId, Environment, JobId, UnixMillis};
+use domain::{EmailAddress, Role};
+use protocol::{AccountId, DeviceId, Environment, InvitationId, JobId, OperatorId, SessionId, UnixMillis};
 
 use crate::error::StoreError;
 
@@ -70,6 +71,18 @@ impl FromCell for Environment {
     }
 }
 
+impl FromCell for Role {
+    fn from_cell(cell: &Cell) -> Option<Self> {
+        Self::of_number(i64::from_cell(cell)?)
+    }
+}
+
+impl FromCell for EmailAddress {
+    fn from_cell(cell: &Cell) -> Option<Self> {
+        String::from_cell(cell)?.parse().ok()
+    }
+}
+
 impl FromCell for String {
     fn from_cell(cell: &Cell) -> Option<Self> {
         if let Cell::Text(text) = cell { Some(text.clone()) } else { None }
@@ -104,4 +117,4 @@ macro_rules! ids {
     )*};
 }
 
-ids!(AccountId, DeviceId, JobId);
+ids!(AccountId, DeviceId, InvitationId, JobId, OperatorId, SessionId);

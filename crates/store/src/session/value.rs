@@ -1,7 +1,7 @@
 //! A parameter of a statement.
 
-use domain::Month;
-use protocol::{AccountId, DeviceId, Environment, JobId, PollId, UnixMillis};
+use domain::{Month, Role};
+use protocol::{AccountId, DeviceId, Environment, InvitationId, JobId, OperatorId, PollId, SessionId, UnixMillis};
 
 /// What storage knows: 64-bit integers (times and booleans too), text and bytes.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,12 @@ impl From<Environment> for Value<'_> {
             Environment::Live => 0,
             Environment::Test => 1,
         })
+    }
+}
+
+impl From<Role> for Value<'_> {
+    fn from(value: Role) -> Self {
+        Self::Int(value.number())
     }
 }
 
@@ -91,4 +97,4 @@ macro_rules! ids {
     )*};
 }
 
-ids!(AccountId, DeviceId, JobId, PollId);
+ids!(AccountId, DeviceId, InvitationId, JobId, OperatorId, PollId, SessionId);

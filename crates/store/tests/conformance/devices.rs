@@ -1,8 +1,8 @@
 //! Devices: linked by a code that works once, revoked for good.
 
-use protocol::JobState;
 use protocol::device_signature::DeviceKey;
-use store::ApprovedLink;
+use protocol::{JobState, Secret, UnixMillis};
+use store::{ApprovedLink, LinkDecided, LinkStanding};
 
 use crate::fixture::Fixture;
 use crate::words::{NOW, Pull, after, ids};
@@ -30,7 +30,7 @@ on_every_database! {
         let approve = |expires_at| fixture.store.approve_link(ApprovedLink { expires_at, ..link(&fixture, &key) });
         approve(after(600)).await.unwrap();
         approve(after(900)).await.unwrap();
-        assert!(!fixture.store.link_is_approved(CODE.to_owned(), after(600)).await.unwrap(), "no code lives longer than it was given");
+        assert_eq!(standing(&fixture, after(600)).await, UNDECIDED, "no code lives longer than it was given");
         let linked = fixture.store.consume_link(CODE.to_owned(), after(1)).await.unwrap().unwrap();
         approve(after(600)).await.unwrap();
         assert_eq!(fixture.store.consume_link(CODE.to_owned(), after(2)).await.unwrap(), Some(linked));
@@ -38,13 +38,49 @@ on_every_database! {
         assert!(another_key.is_err());
     }
 
-    async fn whether_a_code_was_approved_can_be_asked_without_using_it(fixture) {
-        let approved = || fixture.store.link_is_approved(CODE.to_owned(), after(1));
-        assert!(!approved().await.unwrap());
+    async fn how_a_code_stands_can_be_asked_without_using_it(fixture) {
+        assert_eq!(standing(&fixture, after(1)).await, UNDECIDED);
         fixture.store.approve_link(link(&fixture, &DeviceKey::generate())).await.unwrap();
-        assert!(approved().await.unwrap());
+        assert_eq!(standing(&fixture, after(1)).await, LinkStanding::Approved);
         assert!(fixture.store.consume_link(CODE.to_owned(), after(1)).await.unwrap().is_some());
-        assert!(approved().await.unwrap(), "used, and to be told again");
+        assert_eq!(standing(&fixture, after(1)).await, LinkStanding::Approved, "used, and to be told again");
+    }
+
+    async fn a_denied_code_makes_nothing_and_the_first_decision_stands(fixture) {
+        let link = link(&fixture, &DeviceKey::generate());
+        assert_eq!(fixture.store.deny_link(link.clone()).await.unwrap(), LinkDecided::Done);
+        assert_eq!(fixture.store.deny_link(link.clone()).await.unwrap(), LinkDecided::Done);
+        assert_eq!(fixture.store.approve_link(link).await.unwrap(), LinkDecided::Otherwise);
+        assert_eq!(standing(&fixture, after(1)).await, LinkStanding::Denied);
+        assert_eq!(fixture.store.consume_link(CODE.to_owned(), after(1)).await.unwrap(), None);
+    }
+
+    async fn a_code_is_approved_for_one_account(fixture) {
+        let stranger = fixture.account_on("ten_a_month").await;
+        let ours = link(&fixture, &DeviceKey::generate());
+        assert_eq!(fixture.store.approve_link(ours.clone()).await.unwrap(), LinkDecided::Done);
+        let theirs = ApprovedLink { account: stranger, ..ours };
+        assert_eq!(fixture.store.approve_link(theirs.clone()).await.unwrap(), LinkDecided::Otherwise);
+        assert_eq!(fixture.store.deny_link(theirs).await.unwrap(), LinkDecided::Otherwise);
+        assert_eq!(fixture.store.consume_link(CODE.to_owned(), after(1)).await.unwrap().unwrap().account, fixture.account);
+        assert_eq!(fixture.store.devices(stranger).await.unwrap().len(), 0);
+    }
+
+    async fn a_code_that_an_operator_looks_for_is_told_once_and_sealed(fixture) {
+        let (shown, polled) = ("BCDF-GHJK".to_owned(), Secret::new(CODE.to_owned()));
+        fixture.store.tell_link(shown.clone(), polled.clone()).await.unwrap();
+        assert_eq!(fixture.store.told_link(shown.clone(), NOW).await.unwrap(), None, "nobody has asked");
+        assert_eq!(standing(&fixture, NOW).await, UNDECIDED);
+        fixture.store.want_link(shown.clone(), after(60)).await.unwrap();
+        assert_eq!(fixture.store.told_link(shown.clone(), NOW).await.unwrap(), None);
+        assert_eq!(standing(&fixture, NOW).await, LinkStanding::Undecided { wanted: true });
+        fixture.store.tell_link(shown.clone(), polled.clone()).await.unwrap();
+        fixture.store.tell_link(shown.clone(), Secret::new("another desktop's".to_owned())).await.unwrap();
+        assert_eq!(fixture.store.told_link(shown.clone(), NOW).await.unwrap(), Some(polled.clone()));
+        assert_eq!(standing(&fixture, NOW).await, UNDECIDED, "told is told");
+        fixture.store.want_link(shown.clone(), after(90)).await.unwrap();
+        assert_eq!(fixture.store.told_link(shown.clone(), after(80)).await.unwrap(), Some(polled));
+        assert_eq!(fixture.store.told_link(shown, after(90)).await.unwrap(), None);
     }
 
     async fn of_many_polls_at_once_one_becomes_the_device(fixture) {
@@ -118,6 +154,12 @@ on_every_database! {
         fixture.restart().await;
         assert!(fixture.store.consume_link(CODE.to_owned(), after(1)).await.unwrap().is_some());
     }
+}
+
+const UNDECIDED: LinkStanding = LinkStanding::Undecided { wanted: false };
+
+async fn standing(fixture: &Fixture, at: UnixMillis) -> LinkStanding {
+    fixture.store.link_standing(CODE.to_owned(), "BCDF-GHJK".to_owned(), at).await.unwrap()
 }
 
 fn link(fixture: &Fixture, key: &DeviceKey) -> ApprovedLink {

@@ -39,6 +39,7 @@ mod keys;
 mod lease;
 mod lists;
 mod nonces;
+mod people;
 mod polls;
 mod prune;
 mod quota;

@@ -1,0 +1,1 @@
+DELETE FROM invitations WHERE account = $1 AND email = $2

@@ -1,0 +1,1 @@
+DELETE FROM memberships WHERE account = $1 AND operator = $2

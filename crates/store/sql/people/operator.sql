@@ -1,0 +1,1 @@
+SELECT id, email, name, created_at, passphrase_hash FROM operators WHERE id = $1

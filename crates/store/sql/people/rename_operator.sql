@@ -1,0 +1,1 @@
+UPDATE operators SET name = $2 WHERE id = $1

@@ -1,0 +1,1 @@
+DELETE FROM wanted_links WHERE expires_at <= $1

@@ -1,0 +1,93 @@
+//! Signing in through an OpenID provider: whom a verified identity is, and what lets a stranger in.
+
+use domain::EmailAddress;
+use protocol::{AccountId, OperatorId};
+
+use super::membership;
+use super::operator::{self, OperatorRecord};
+use super::session::{self, NewSession};
+use crate::error::StoreError;
+use crate::operation::Transaction;
+use crate::statement;
+
+/// Somebody whom an OpenID provider vouches for, their email address included.
+#[derive(Clone, Debug)]
+pub struct VerifiedIdentity {
+    /// The provider.
+    pub issuer: String,
+    /// Who it is, to the provider; never given to anybody else.
+    pub subject: String,
+    /// Their address, which the provider has verified.
+    pub email: EmailAddress,
+    /// What people call them.
+    pub name: String,
+    /// The id that they get if they are new here.
+    pub new_id: OperatorId,
+    /// Their session.
+    pub session: NewSession,
+}
+
+/// What became of a sign-in through a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdentityAnswer {
+    /// They are signed in.
+    SignedIn(OperatorId),
+    /// They belong to no account, and nobody has invited this address.
+    NotInvited,
+    /// Another person at the same provider has had this address before.
+    SomebodyElses,
+}
+
+/// Signs in whoever an identity stands for; takes up the invitations for its address.
+pub(crate) async fn sign_in(transaction: &mut Transaction<'_>, identity: &VerifiedIdentity) -> Result<IdentityAnswer, StoreError> {
+    let VerifiedIdentity { issuer, subject, email, name, new_id, session: new } = identity;
+    let now = new.now;
+    let session = &mut transaction.session;
+    let linked = session.row(&statement::IDENTITY, &[issuer.into(), subject.into()]).await?;
+    let known: Option<OperatorRecord> = match &linked {
+        Some(row) => operator::one(session, &row.get(0)?).await?.map(|known| known.operator),
+        None => operator::by_email(session, email).await?.map(|known| known.operator),
+    };
+    if let Some(known) = known.as_ref().filter(|_| linked.is_none()) {
+        // An address can be given to another person; a subject cannot.
+        let others = session.rows(&statement::IDENTITIES_OF_OPERATOR, &[(&known.id).into(), issuer.into()]).await?;
+        if !others.is_empty() {
+            return Ok(IdentityAnswer::SomebodyElses);
+        }
+    }
+    // Nothing is written for whom nobody wants. An invitation is for an address: one that its holder no longer has in common
+    // with the operator here opens nothing.
+    let may_use_invitations = known.as_ref().is_none_or(|known| known.email == *email);
+    let is_member = match &known {
+        Some(known) => !session::memberships(session, &known.id).await?.is_empty(),
+        None => false,
+    };
+    let invitations = if may_use_invitations {
+        session.rows(&statement::TAKE_INVITATIONS_OF_EMAIL, &[email.as_str().into(), now.into()]).await?
+    } else {
+        Vec::new()
+    };
+    if !is_member && invitations.is_empty() {
+        return Ok(IdentityAnswer::NotInvited);
+    }
+    let operator = match known {
+        Some(known) => known.id,
+        None => {
+            let record = OperatorRecord { id: *new_id, email: email.clone(), name: name.clone(), created_at: now };
+            if !operator::insert(transaction, &record, None).await? {
+                return Err(StoreError::Conflict("an address was taken in the same moment".to_owned()));
+            }
+            *new_id
+        }
+    };
+    if linked.is_none() {
+        let parameters = [issuer.into(), subject.into(), (&operator).into(), now.into()];
+        transaction.session.rows(&statement::INSERT_IDENTITY, &parameters).await?;
+    }
+    for row in &invitations {
+        let account: AccountId = row.get(0)?;
+        membership::insert(transaction, (account, operator), row.get(1)?, now).await?;
+    }
+    session::insert(transaction, operator, new).await?;
+    Ok(IdentityAnswer::SignedIn(operator))
+}
