@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use domain::audit::Actor;
 use protocol::device_signature::DeviceKey;
 use protocol::{AccountId, Clock, Environment, KeyId, Secret, SystemClock};
 use relay::{Config, InstallSecrets, Relay};
@@ -48,7 +49,14 @@ impl Rig {
             let relay = Relay::start(config).await.context("the relay did not start")?;
             let now = SystemClock.now();
             let account = relay.store().ensure_account(&account_name, &plan, now).await?.id;
-            let new_key = NewKeyRecord { account, key_id: key_id.clone(), label: "bench".to_owned(), secret: secret.clone(), now };
+            let new_key = NewKeyRecord {
+                account,
+                key_id: key_id.clone(),
+                label: "bench".to_owned(),
+                secret: secret.clone(),
+                by: Actor::Machine,
+                now,
+            };
             if !relay.store().insert_key(new_key).await? {
                 bail!("the key was not stored");
             }
@@ -89,7 +97,7 @@ impl Rig {
             expires_at: now.plus_millis(LINK_MILLIS),
         };
         let linked = self.runtime.block_on(async {
-            self.relay.store().approve_link(link).await?;
+            self.relay.store().approve_link(link, Actor::Machine, now).await?;
             self.relay.store().consume_link(format!("bench-{name}"), now).await
         })?;
         let linked = linked.context("the link was not consumed")?;

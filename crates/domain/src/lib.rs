@@ -2,6 +2,7 @@
 //! no SQL: `store` gathers the facts, asks here, and applies what comes back.
 
 pub mod admission;
+pub mod audit;
 pub mod email;
 pub mod lease;
 pub mod month;

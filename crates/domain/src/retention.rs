@@ -13,14 +13,17 @@ pub const LEAST_IDEMPOTENCY_DAYS: u32 = 1;
 pub const JOB_OUTLIVES_KEY_DAYS: u32 = 1;
 /// A hundred years: beyond it a number of days is a slip of the finger.
 pub const MOST_DAYS: u32 = 36_500;
+/// Blocks of an account's audit that are kept at most. A block is a commit: at one a second, every second, for ten months.
+pub const MOST_AUDIT_BLOCKS: u64 = 25_000_000;
 /// Months of usage that are kept beside the present one.
 const USAGE_MONTHS: i64 = 24;
 
-/// How long jobs, idempotency keys and usage are kept.
+/// How long jobs, idempotency keys, usage and the audit are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     job_days: u32,
     idempotency_days: u32,
+    audit_days: u32,
 }
 
 /// Why a retention cannot be had.
@@ -39,6 +42,9 @@ pub enum InvalidRetention {
         /// Days that keys were to be remembered.
         idempotency_days: u32,
     },
+    /// Then nothing could be looked up.
+    #[error("the audit is kept for at least one day")]
+    NoAudit,
     /// A slip of the finger.
     #[error("at most {MOST_DAYS} days")]
     TooLong,
@@ -46,7 +52,7 @@ pub enum InvalidRetention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { job_days: 90, idempotency_days: 30 }
+        Self { job_days: 90, idempotency_days: 30, audit_days: 365 }
     }
 }
 
@@ -65,7 +71,31 @@ impl Retention {
         if job_days < idempotency_days + JOB_OUTLIVES_KEY_DAYS {
             return Err(InvalidRetention::JobsTooShort { job_days, idempotency_days });
         }
-        Ok(Self { job_days, idempotency_days })
+        Ok(Self { job_days, idempotency_days, audit_days: if job_days > 365 { job_days } else { 365 } })
+    }
+
+    /// Keeps the audit for `audit_days` days.
+    ///
+    /// # Errors
+    /// When it is none, or more than a lifetime.
+    pub const fn with_audit_days(self, audit_days: u32) -> Result<Self, InvalidRetention> {
+        match audit_days {
+            0 => Err(InvalidRetention::NoAudit),
+            1..=MOST_DAYS => Ok(Self { audit_days, ..self }),
+            _ => Err(InvalidRetention::TooLong),
+        }
+    }
+
+    /// Days that the audit is kept.
+    #[must_use]
+    pub const fn audit_days(self) -> u32 {
+        self.audit_days
+    }
+
+    /// The time before which the audit is no longer kept.
+    #[must_use]
+    pub fn audit_kept_since(self, now: UnixMillis) -> UnixMillis {
+        days_before(now, self.audit_days)
     }
 
     /// Days that jobs are kept.
@@ -124,6 +154,8 @@ mod tests {
         assert_eq!(Retention::new(30, 30), Err(InvalidRetention::JobsTooShort { job_days: 30, idempotency_days: 30 }));
         assert_eq!(Retention::new(36_501, 1), Err(InvalidRetention::TooLong));
         assert_eq!(Retention::new(u32::MAX, u32::MAX), Err(InvalidRetention::TooLong));
+        assert_eq!(Retention::default().with_audit_days(0), Err(InvalidRetention::NoAudit));
+        assert_eq!(Retention::default().with_audit_days(7).map(Retention::audit_days), Ok(7));
     }
 
     #[test]

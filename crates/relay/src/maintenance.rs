@@ -81,7 +81,7 @@ async fn step(state: &Shared) -> bool {
 pub(crate) async fn prune(state: Shared) {
     let passes = async {
         loop {
-            let pause = if prune_pass(&state).await { PRUNE_INTERVAL } else { PRUNE_RETRY };
+            let pause = if prune_pass(&state).await && prune_audit_pass(&state).await { PRUNE_INTERVAL } else { PRUNE_RETRY };
             tokio::time::sleep(pause).await;
         }
     };
@@ -114,6 +114,32 @@ async fn prune_pass(state: &Shared) -> bool {
     }
     if keys + jobs > 0 {
         tracing::info!(keys, jobs, "old work forgotten");
+    }
+    true
+}
+
+/// As [`prune_pass`], for the audit.
+async fn prune_audit_pass(state: &Shared) -> bool {
+    let (mut from, mut blocks) = (None, 0);
+    loop {
+        let began = Instant::now();
+        match state.store.prune_audit(state.now(), from).await {
+            Ok(pruned) => {
+                blocks += pruned.blocks;
+                from = pruned.next;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "pruning the audit failed; trying again later");
+                return false;
+            }
+        }
+        if from.is_none() {
+            break;
+        }
+        tokio::time::sleep(began.elapsed().max(PRUNE_PAUSE)).await;
+    }
+    if blocks > 0 {
+        tracing::info!(blocks, "old audit records forgotten");
     }
     true
 }

@@ -5,6 +5,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
+use domain::audit::Actor;
 use protocol::{DeviceId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -72,7 +73,7 @@ pub(crate) async fn approve_link(
     PathParts(user_code): PathParts<String>,
     _operator: Operator,
 ) -> Result<Response, Refusal> {
-    let link = state.links.approve(&state, &user_code).await?;
+    let link = state.links.approve(&state, &user_code, Actor::Machine).await?;
     answer::json(StatusCode::OK, &link)
 }
 
@@ -82,7 +83,7 @@ pub(crate) async fn deny_link(
     PathParts(user_code): PathParts<String>,
     _operator: Operator,
 ) -> Result<Response, Refusal> {
-    state.links.deny(&user_code)?;
+    state.links.deny(&state, &user_code, Actor::Machine).await?;
     answer::json(StatusCode::OK, &serde_json::json!({}))
 }
 
@@ -102,7 +103,7 @@ pub(crate) async fn revoke_device(
     let (account, now) = (state.operator_account, state.now());
     // Read before: once it is revoked, nothing that fails may say otherwise.
     let known = state.store.devices(account).await?.into_iter().find(|device| device.id == device_id).ok_or(Refusal::NotFound)?;
-    if state.store.revoke_device(account, device_id, now).await? {
+    if state.store.revoke_device(account, device_id, Actor::Machine, now).await? {
         tracing::info!(device.id = %device_id, device.name = known.name, "device revoked");
     }
     let revoked_at = known.revoked_at.or(Some(now));

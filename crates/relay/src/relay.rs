@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::audit::Actor;
 use protocol::{AccountId, UnixMillis};
 use store::{SealingKey, Settings, Store, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -139,7 +140,7 @@ impl Relay {
 
     /// Approves a linking code. `false`: no such code waits, or the store failed.
     pub async fn approve_link(&self, user_code: &str) -> bool {
-        self.state.links.approve(&self.state, user_code).await.is_ok()
+        self.state.links.approve(&self.state, user_code, Actor::Machine).await.is_ok()
     }
 
     /// Shuts down: takes no new connections, answers waiting requests early and every other one that it has accepted,

@@ -1,5 +1,6 @@
 //! Accounts: who owns keys, devices, rows and quota.
 
+use domain::audit::{Actor, Entry};
 use protocol::{AccountId, UnixMillis};
 
 use crate::error::StoreError;
@@ -40,7 +41,11 @@ pub(crate) struct AccountsAfter {
 pub(crate) async fn ensure(transaction: &mut Transaction<'_>, new: &NewAccount) -> Result<Account, StoreError> {
     let session = &mut transaction.session;
     session.rows(&statement::INSERT_ACCOUNT, &[(&new.id).into(), (&new.name).into(), (&new.plan).into(), new.now.into()]).await?;
-    by_name(session, &new.name).await?.ok_or_else(|| StoreError::Corrupt(format!("account {} vanished", new.name)))
+    let account = by_name(session, &new.name).await?.ok_or_else(|| StoreError::Corrupt(format!("account {} vanished", new.name)))?;
+    if account.id == new.id {
+        transaction.audit.record(new.id, new.now, Entry::AccountCreated { name: new.name.clone(), plan: new.plan.clone() });
+    }
+    Ok(account)
 }
 
 /// The account of this name.
@@ -59,8 +64,12 @@ pub(crate) async fn page(session: &mut Session<'_>, after: &AccountsAfter) -> Re
 }
 
 /// Gives an account another plan.
-pub(crate) async fn set_plan(transaction: &mut Transaction<'_>, (account, plan): &(AccountId, String)) -> Result<(), StoreError> {
+pub(crate) async fn set_plan(
+    transaction: &mut Transaction<'_>,
+    (account, plan, by, now): &(AccountId, String, Actor, UnixMillis),
+) -> Result<(), StoreError> {
     transaction.session.rows(&statement::SET_PLAN, &[account.into(), plan.into()]).await?;
+    transaction.audit.record(*account, *now, Entry::PlanChanged { by: by.clone(), plan: plan.clone() });
     transaction.effects.keys_changed = true;
     Ok(())
 }

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::admission::{Decision, Earlier, Ledger, LogicalJob, Request, Standing};
+use domain::audit::Entry;
 use domain::{Month, Plans};
 use protocol::fetch_request::Fingerprint;
-use protocol::{AccountId, Environment, FetchRequest, JobId, JobState, UnixMillis};
+use protocol::{AccountId, Environment, FetchRequest, JobId, JobState, KeyId, UnixMillis};
 use tokio::sync::oneshot;
 
 use crate::counters::{Backlog, Usage, backlog_changes, usage_changes};
@@ -25,6 +26,7 @@ pub(crate) const PRIORITY: i64 = 100;
 pub struct AdmissionRequest {
     account: AccountId,
     environment: Environment,
+    key_id: KeyId,
     nonce_hash: NonceHash,
     timestamp_seconds: i64,
     fetch: FetchRequest,
@@ -40,14 +42,15 @@ impl AdmissionRequest {
     #[must_use]
     pub fn new(
         (account, environment): (AccountId, Environment),
-        (key_id, nonce, timestamp_seconds): (&str, &str, i64),
+        (key_id, nonce, timestamp_seconds): (&KeyId, &str, i64),
         fetch: FetchRequest,
         received_at: UnixMillis,
     ) -> Self {
         Self {
             account,
             environment,
-            nonce_hash: nonce::hash(key_id, nonce),
+            nonce_hash: nonce::hash(key_id.as_str(), nonce),
+            key_id: key_id.clone(),
             timestamp_seconds,
             fingerprint: fetch.fingerprint(),
             context_json: (!fetch.context.is_empty()).then(|| serde_json::to_string(&fetch.context).unwrap_or_default()),
@@ -114,6 +117,22 @@ impl AdmissionRequest {
             expected_domain.into(),
             (&self.new_job_id).into(),
         ]
+    }
+
+    /// What the audit says of it, when it made or found this job.
+    fn entry(&self, decision: &Decision) -> Option<Entry> {
+        let (key, environment) = (self.key_id.clone(), self.environment);
+        match decision {
+            Decision::Accept => Some(Entry::Admitted { key, environment, jobs: vec![self.new_job_id] }),
+            Decision::Replay(job_id) => Some(Entry::Replayed { key, environment, jobs: vec![*job_id] }),
+            // Whoever asked knows more of the request than is needed to refuse it, and has it recorded.
+            Decision::NonceReused
+            | Decision::NonceForgotten
+            | Decision::IdempotencyMismatch(_)
+            | Decision::PlanRequired
+            | Decision::QuotaExceeded
+            | Decision::BacklogFull => None,
+        }
     }
 
     fn row_key(&self) -> RowKey<'_> {
@@ -217,6 +236,11 @@ async fn decide_and_apply(transaction: &mut Transaction<'_>, requests: &[&Admiss
         })
         .collect();
 
+    for (request, decision) in requests.iter().zip(&decisions) {
+        if let Some(entry) = request.entry(decision) {
+            transaction.audit.record(request.account, request.received_at, entry);
+        }
+    }
     let accepted: Vec<_> =
         (requests.iter().zip(&decisions)).filter(|(_, decision)| **decision == Decision::Accept).map(|(request, _)| *request).collect();
     insert(transaction, &accepted).await?;

@@ -1,6 +1,7 @@
 //! Cancelling: a queued job's quota is given back, a leased one's desktop is told at its next pull.
 
 use domain::Month;
+use domain::audit::{Actor, Entry};
 use protocol::{AccountId, DeviceId, Environment, JobId, UnixMillis};
 
 use crate::error::StoreError;
@@ -26,6 +27,7 @@ pub(crate) struct Cancel {
     pub(crate) account: AccountId,
     pub(crate) environment: Environment,
     pub(crate) job_id: JobId,
+    pub(crate) by: Actor,
     pub(crate) now: UnixMillis,
 }
 
@@ -33,7 +35,7 @@ pub(crate) struct Cancel {
 const LOOKS: usize = 8;
 
 pub(crate) async fn cancel(transaction: &mut Transaction<'_>, order: &Cancel) -> Result<Cancelled, StoreError> {
-    let Cancel { account, environment, job_id, now } = order;
+    let Cancel { account, environment, job_id, by, now } = order;
     let (of_account, of_job): (Value<'_>, Value<'_>) = (account.into(), job_id.into());
     for _ in 0..LOOKS {
         let Some(row) = transaction.session.row(&statement::JOB_TO_CANCEL, &[of_account, of_job, (*environment).into()]).await? else {
@@ -60,6 +62,8 @@ pub(crate) async fn cancel(transaction: &mut Transaction<'_>, order: &Cancel) ->
         let (fence, device) = (held.map(|(fence, _)| fence), held.as_ref().map(|(_, device)| device));
         let ended = [of_account, of_job, CANCELLED.into(), (*now).into(), Value::Null, fence.into(), device.into()];
         transaction.session.rows_of_each(&statement::CONCLUDE_JOB, &[ended]).await?;
+        let cancelled = Entry::Cancelled { by: by.clone(), environment: *environment, jobs: vec![*job_id] };
+        transaction.audit.record(*account, *now, cancelled);
         transaction.effects.ended.push(*job_id);
         return reread(transaction, order).await;
     }

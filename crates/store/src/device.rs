@@ -1,5 +1,6 @@
 //! Devices: linked installations of the desktop. The relay keeps public keys only.
 
+use domain::audit::{Actor, Entry, Requeued};
 use protocol::device_signature::DevicePublicKey;
 use protocol::{AccountId, DeviceId, UnixMillis};
 
@@ -50,11 +51,14 @@ pub(crate) async fn of_account(session: &mut Session<'_>, account: &AccountId) -
 /// Revokes a device and gives its leases back. `false`: the account has no such device that is not revoked already.
 pub(crate) async fn revoke(
     transaction: &mut Transaction<'_>,
-    (account, device, now): &(AccountId, DeviceId, UnixMillis),
+    (account, device, by, now): &(AccountId, DeviceId, Actor, UnixMillis),
 ) -> Result<bool, StoreError> {
     let revoked = transaction.session.row(&statement::REVOKE_DEVICE, &[account.into(), device.into(), (*now).into()]).await?.is_some();
+    if revoked {
+        transaction.audit.record(*account, *now, Entry::DeviceRevoked { by: by.clone(), device: *device });
+    }
     let leases = transaction.session.rows(&statement::RELEASE_DEVICE, &[account.into(), device.into()]).await?;
-    lease::requeue(transaction, *account, leases.iter(), *now).await?;
+    lease::requeue(transaction, *account, leases.iter(), Requeued::DeviceRevoked, *now).await?;
     transaction.effects.devices_changed = true;
     // Its open pulls end now.
     transaction.effects.ready.push((*account, EVERYONE));

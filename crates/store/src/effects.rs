@@ -12,6 +12,8 @@ pub(crate) struct Effects {
     pub(crate) ready: Vec<(AccountId, usize)>,
     /// Jobs that have ended.
     pub(crate) ended: Vec<JobId>,
+    /// Accounts whose audit has grown, and with it their events.
+    pub(crate) recorded: Vec<AccountId>,
     /// Whether an API key was made, revoked or changed.
     pub(crate) keys_changed: bool,
     /// Whether a device was made or revoked.
@@ -20,10 +22,10 @@ pub(crate) struct Effects {
 
 impl Effects {
     pub(crate) const fn new() -> Self {
-        Self { ready: Vec::new(), ended: Vec::new(), keys_changed: false, devices_changed: false }
+        Self { ready: Vec::new(), ended: Vec::new(), recorded: Vec::new(), keys_changed: false, devices_changed: false }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.ended.is_empty() && !self.keys_changed && !self.devices_changed
+        self.ready.is_empty() && self.ended.is_empty() && self.recorded.is_empty() && !self.keys_changed && !self.devices_changed
     }
 }

@@ -1,5 +1,6 @@
 //! API keys: the relay keeps id, label and the sealed secret; it never makes one.
 
+use domain::audit::{Actor, Entry};
 use protocol::{AccountId, Environment, KeyId, Secret, UnixMillis};
 
 use crate::error::StoreError;
@@ -40,6 +41,8 @@ pub struct NewKeyRecord {
     pub label: String,
     /// The secret, to be sealed.
     pub secret: Secret,
+    /// Who made it.
+    pub by: Actor,
     /// Now.
     pub now: UnixMillis,
 }
@@ -51,7 +54,10 @@ pub(crate) async fn insert(transaction: &mut Transaction<'_>, new: &NewKeyRecord
     let sealed = transaction.settings.sealing_key.seal(id, &new.secret)?;
     let parameters =
         [(&new.account).into(), id.into(), new.key_id.environment().into(), (&new.label).into(), sealed.as_slice().into(), new.now.into()];
-    transaction.session.rows(&statement::INSERT_KEY, &parameters).await?;
+    if transaction.session.row(&statement::INSERT_KEY, &parameters).await?.is_some() {
+        let created = Entry::KeyCreated { by: new.by.clone(), key: new.key_id.clone(), label: new.label.clone() };
+        transaction.audit.record(new.account, new.now, created);
+    }
     transaction.effects.keys_changed = true;
     let settings = transaction.settings;
     let stored = of_account(&mut transaction.session, settings, &new.account).await?;
@@ -61,9 +67,12 @@ pub(crate) async fn insert(transaction: &mut Transaction<'_>, new: &NewKeyRecord
 /// Revokes a key. `false`: the account has no such key. Revoking again is harmless.
 pub(crate) async fn revoke(
     transaction: &mut Transaction<'_>,
-    (account, key_id, now): &(AccountId, KeyId, UnixMillis),
+    (account, key_id, by, now): &(AccountId, KeyId, Actor, UnixMillis),
 ) -> Result<bool, StoreError> {
-    transaction.session.rows(&statement::REVOKE_KEY, &[account.into(), key_id.as_str().into(), (*now).into()]).await?;
+    let revoked = transaction.session.row(&statement::REVOKE_KEY, &[account.into(), key_id.as_str().into(), (*now).into()]).await?;
+    if revoked.is_some() {
+        transaction.audit.record(*account, *now, Entry::KeyRevoked { by: by.clone(), key: key_id.clone() });
+    }
     transaction.effects.keys_changed = true;
     let settings = transaction.settings;
     Ok(of_account(&mut transaction.session, settings, account).await?.iter().any(|key| key.key_id == *key_id))

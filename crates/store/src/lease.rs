@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::audit::{Entry, Requeued};
 use protocol::device::{HeldJob, LeasedJob, ReportOutcome};
 use protocol::{AccountId, DeviceId, Environment, JobId, PollId, UnixMillis};
 
@@ -107,6 +108,10 @@ async fn lease_ready(transaction: &mut Transaction<'_>, order: &PullOrder) -> Re
     transaction.session.each(&statement::INSERT_LEASED, &leased).await?;
     let taken = i64::try_from(entries.len()).unwrap_or(i64::MAX);
     transaction.counters.add_waiting(account, -taken);
+    for entry in &entries {
+        let leased = Entry::Leased { device: order.device, environment: entry.environment, jobs: vec![entry.job_id] };
+        transaction.audit.record(account, order.now, leased);
+    }
     let ids: Vec<[Value<'_>; 2]> = entries.iter().map(|entry| [(&account).into(), (&entry.job_id).into()]).collect();
     let details = transaction.session.rows_of_each(&statement::JOB_TO_LEASE, &ids).await?;
     let jobs = details.iter().map(|(number, row)| {
@@ -179,7 +184,7 @@ pub(crate) async fn release(transaction: &mut Transaction<'_>, release: &Release
         .map(|held| [(&release.account).into(), (&held.job_id).into(), held.fence.into(), (&release.device).into()])
         .collect();
     let rows = transaction.session.rows_of_each(&statement::RELEASE_LEASE, &batch).await?;
-    requeue(transaction, release.account, rows.iter().map(|(_, row)| row), release.now).await
+    requeue(transaction, release.account, rows.iter().map(|(_, row)| row), Requeued::Released, release.now).await
 }
 
 /// Puts leases that a device lets go of back among the ready jobs. The rows are those of `lease/release_lease`.
@@ -187,6 +192,7 @@ pub(crate) async fn requeue<'r>(
     transaction: &mut Transaction<'_>,
     account: AccountId,
     rows: impl Iterator<Item = &'r Row>,
+    why: Requeued,
     now: UnixMillis,
 ) -> Result<u32, StoreError> {
     let mut freed = Vec::new();
@@ -203,6 +209,9 @@ pub(crate) async fn requeue<'r>(
         });
     }
     make_ready(transaction, &freed, now).await?;
+    for job in &freed {
+        transaction.audit.record(account, now, Entry::Requeued { why, environment: job.environment, jobs: vec![job.job_id] });
+    }
     transaction.counters.add_waiting(account, i64::try_from(freed.len()).unwrap_or(i64::MAX));
     Ok(u32::try_from(freed.len()).unwrap_or(u32::MAX))
 }

@@ -8,6 +8,7 @@ pub mod admin;
 
 mod account;
 mod admission;
+mod audit;
 mod cancel;
 mod clock_skew;
 mod counters;
@@ -38,6 +39,8 @@ mod writer;
 
 pub use account::Account;
 pub use admission::{Admission, AdmissionAnswer, AdmissionRequest};
+pub use audit::BlockRange;
+pub use audit::prune::{AuditCursor, PrunedAudit};
 pub use cancel::Cancelled;
 pub use database::DatabaseUrl;
 pub use device::DeviceRecord;
@@ -60,4 +63,4 @@ pub use seal::SealingKey;
 pub use settings::Settings;
 pub use store::Store;
 pub use upkeep::Upkeep;
-pub use wake::{EndedWatch, ReadyWatch};
+pub use wake::{EndedWatch, ReadyWatch, RecordedWatch};

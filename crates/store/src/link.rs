@@ -1,6 +1,7 @@
 //! Linking, as far as it is stored: an approved code waits here until the desktop that polls with it becomes a device,
 //! and then, until it runs out, for the same desktop's asking again.
 
+use domain::audit::{Actor, Entry};
 use protocol::device_signature::DevicePublicKey;
 use protocol::linking::Linked;
 use protocol::{AccountId, DeviceId, Secret, UnixMillis};
@@ -53,7 +54,10 @@ pub enum LinkStanding {
 }
 
 /// Stores a decision; `approve`: whether it is a yes. The first one stands.
-pub(crate) async fn decide(transaction: &mut Transaction<'_>, (link, approve): &(ApprovedLink, bool)) -> Result<LinkDecided, StoreError> {
+pub(crate) async fn decide(
+    transaction: &mut Transaction<'_>,
+    (link, approve, by, now): &(ApprovedLink, bool, Actor, UnixMillis),
+) -> Result<LinkDecided, StoreError> {
     let hash = code_hash(&link.device_code);
     let denied = i64::from(!approve);
     let parameters = [
@@ -68,7 +72,13 @@ pub(crate) async fn decide(transaction: &mut Transaction<'_>, (link, approve): &
     match transaction.session.row(&statement::INSERT_LINK, &parameters).await? {
         Some(row) => {
             let (account, stands): (AccountId, i64) = (row.get(0)?, row.get(1)?);
-            Ok(if account == link.account && stands == denied { LinkDecided::Done } else { LinkDecided::Otherwise })
+            if account != link.account || stands != denied {
+                return Ok(LinkDecided::Otherwise);
+            }
+            let (by, name, platform) = (by.clone(), link.name.clone(), link.platform.clone());
+            let entry = if *approve { Entry::LinkApproved { by, name, platform } } else { Entry::LinkDenied { by, name } };
+            transaction.audit.record(link.account, *now, entry);
+            Ok(LinkDecided::Done)
         }
         None => Err(StoreError::Database("a linking code stands for another key already".to_owned())),
     }
@@ -139,6 +149,7 @@ pub(crate) async fn consume(transaction: &mut Transaction<'_>, poll: &Poll) -> R
         [(&account).into(), (&poll.new_device_id).into(), (&public_key).into(), (&name).into(), (&platform).into(), poll.now.into()];
     session.rows(&statement::INSERT_DEVICE, &parameters).await?;
     transaction.effects.devices_changed = true;
+    transaction.audit.record(account, poll.now, Entry::Linked { device: poll.new_device_id, name, platform });
     Ok(Some(Linked { device_id: poll.new_device_id, account }))
 }
 

@@ -5,6 +5,7 @@
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::audit::Audit;
 use crate::counters::Counters;
 use crate::effects::Effects;
 use crate::error::StoreError;
@@ -17,6 +18,8 @@ pub(crate) struct Transaction<'c> {
     pub(crate) settings: &'c Settings,
     pub(crate) effects: Effects,
     pub(crate) counters: Counters,
+    /// What was decided, to be kept.
+    pub(crate) audit: Audit,
 }
 
 /// A function over a transaction.

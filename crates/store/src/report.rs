@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use domain::audit::Entry;
 use domain::readiness;
 use protocol::device::{Outcome, ReportOutcome, ReportedResult};
 use protocol::fetch_request::Fingerprint;
-use protocol::{AccountId, Class, Context, DeviceId, JobId, JobResult, UnixMillis};
+use protocol::{AccountId, Class, Context, DeviceId, Environment, JobId, JobResult, UnixMillis};
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
@@ -161,6 +162,11 @@ pub(crate) async fn conclude(
         .collect();
     transaction.session.each(&statement::INSERT_RESULT, &evidence).await?;
     let mut rows = concluded.iter().map(|(number, row)| RowChange::of(&ending[*number], row, now)).collect::<Result<Vec<_>, _>>()?;
+    for row in &rows {
+        let Conclusive { account, job_id, device, result, .. } = *row.end;
+        let jobs = vec![(job_id, result.conclusion)];
+        transaction.audit.record(account, now, Entry::Concluded { device, environment: row.environment, jobs });
+    }
     // The order in which every transaction locks them.
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
     let rows: Vec<[Value<'_>; 11]> = rows.iter().map(RowChange::values).collect();
@@ -172,7 +178,7 @@ pub(crate) async fn conclude(
 /// What a conclusion changes in its row.
 struct RowChange<'r> {
     end: &'r Conclusive<'r>,
-    environment: i64,
+    environment: Environment,
     source: String,
     row_id: String,
     context_used: bool,
@@ -198,7 +204,7 @@ impl<'r> RowChange<'r> {
         })
     }
 
-    fn key(&self) -> (AccountId, i64, &str, &str) {
+    fn key(&self) -> (AccountId, Environment, &str, &str) {
         (self.end.account, self.environment, &self.source, &self.row_id)
     }
 

@@ -72,6 +72,15 @@ statements! {
     twin INSERT_READY = "admission/insert_ready";
     twin UPSERT_ROW = "admission/upsert_row";
 
+    twin MOVE_AUDIT_HEAD = "audit/move_head";
+    twin ADD_AUDIT_BLOCK = "audit/add_block";
+    shared AUDIT_HEAD = "audit/head";
+    shared AUDIT_BLOCKS_AFTER = "audit/blocks_after";
+    shared AUDIT_BLOCKS_BEFORE = "audit/blocks_before";
+    shared AUDIT_OLDEST_BLOCKS = "audit/oldest_blocks";
+    shared MOVE_AUDIT_ANCHOR = "audit/move_anchor";
+    shared DROP_AUDIT_BLOCKS = "audit/drop_blocks";
+
     shared NONCE_SLOTS = "nonces/slots";
     shared TURN_NONCE_SLOT = "nonces/turn_slot";
 
@@ -177,6 +186,8 @@ statements! {
 
     twin DATABASE_CLOCK = "clock/database_clock";
 
+    shared AUDIT_ENDS = "admin/audit_ends";
+    shared AUDIT_STRAYS = "admin/audit_strays";
     shared TOTALS = "admin/totals";
     shared MOST_WAITING = "admin/most_waiting";
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::admission::Standing;
+use domain::audit::chain::Ends;
+use domain::audit::{Actor, Block, Entry};
 use protocol::device::{HeldJob, ReportOutcome};
 use protocol::linking::Linked;
 use protocol::{AccountId, DeviceId, Environment, JobId, KeyId, Secret, UnixMillis};
@@ -12,6 +14,8 @@ use tokio::task::JoinHandle;
 
 use crate::account::{self, Account, AccountsAfter, NewAccount};
 use crate::admission::{AdmissionAnswer, AdmissionRequest, PendingAdmission};
+use crate::audit::prune::{AuditCursor, PrunedAudit};
+use crate::audit::{self, BlockRange, Records};
 use crate::cancel::{self, Cancel, Cancelled};
 use crate::database::DatabaseUrl;
 use crate::device::{self, DeviceRecord};
@@ -31,7 +35,7 @@ use crate::session::{self, PostgresUrl};
 use crate::settings::Settings;
 use crate::upkeep::{self, Upkeep, UpkeepOrder};
 use crate::wake::remote::Hints;
-use crate::wake::{self, EndedWatch, ReadyWatch, Wake};
+use crate::wake::{self, EndedWatch, ReadyWatch, RecordedWatch, Wake};
 use crate::writer::{self, Lanes};
 
 /// An open store. Cheap to clone; all clones share one writer.
@@ -196,9 +200,11 @@ impl Store {
         account: AccountId,
         environment: Environment,
         job_id: JobId,
+        by: Actor,
         now: UnixMillis,
     ) -> Result<Cancelled, StoreError> {
-        self.write(Cancel { account, environment, job_id, now }, |transaction, order| Box::pin(cancel::cancel(transaction, order))).await
+        self.write(Cancel { account, environment, job_id, by, now }, |transaction, order| Box::pin(cancel::cancel(transaction, order)))
+            .await
     }
 
     /// Listens for the end of a job.
@@ -313,8 +319,8 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails or the queue is full.
-    pub async fn revoke_device(&self, account: AccountId, device: DeviceId, now: UnixMillis) -> Result<bool, StoreError> {
-        self.write((account, device, now), |transaction, order| Box::pin(device::revoke(transaction, order))).await
+    pub async fn revoke_device(&self, account: AccountId, device: DeviceId, by: Actor, now: UnixMillis) -> Result<bool, StoreError> {
+        self.write((account, device, by, now), |transaction, order| Box::pin(device::revoke(transaction, order))).await
     }
 
     /// Grows by one whenever a device was made or revoked here: what was read before is stale then.
@@ -327,16 +333,16 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails or the queue is full.
-    pub async fn approve_link(&self, link: ApprovedLink) -> Result<LinkDecided, StoreError> {
-        self.write((link, true), |transaction, decision| Box::pin(link::decide(transaction, decision))).await
+    pub async fn approve_link(&self, link: ApprovedLink, by: Actor, now: UnixMillis) -> Result<LinkDecided, StoreError> {
+        self.write((link, true, by, now), |transaction, decision| Box::pin(link::decide(transaction, decision))).await
     }
 
     /// Stores that an operator has denied a linking code. The same again is harmless.
     ///
     /// # Errors
     /// When the database fails or the queue is full.
-    pub async fn deny_link(&self, link: ApprovedLink) -> Result<LinkDecided, StoreError> {
-        self.write((link, false), |transaction, decision| Box::pin(link::decide(transaction, decision))).await
+    pub async fn deny_link(&self, link: ApprovedLink, by: Actor, now: UnixMillis) -> Result<LinkDecided, StoreError> {
+        self.write((link, false, by, now), |transaction, decision| Box::pin(link::decide(transaction, decision))).await
     }
 
     /// How a linking code stands. Reads only.
@@ -426,8 +432,8 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails or the queue is full.
-    pub async fn set_plan(&self, account: AccountId, plan: &str) -> Result<(), StoreError> {
-        self.write((account, plan.to_owned()), |transaction, change| Box::pin(account::set_plan(transaction, change))).await
+    pub async fn set_plan(&self, account: AccountId, plan: &str, by: Actor, now: UnixMillis) -> Result<(), StoreError> {
+        self.write((account, plan.to_owned(), by, now), |transaction, change| Box::pin(account::set_plan(transaction, change))).await
     }
 
     /// Stores a key; its secret is sealed first. `false`: the id is taken.
@@ -442,8 +448,8 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails or the queue is full.
-    pub async fn revoke_key(&self, account: AccountId, key_id: KeyId, now: UnixMillis) -> Result<bool, StoreError> {
-        self.write((account, key_id, now), |transaction, order| Box::pin(key::revoke(transaction, order))).await
+    pub async fn revoke_key(&self, account: AccountId, key_id: KeyId, by: Actor, now: UnixMillis) -> Result<bool, StoreError> {
+        self.write((account, key_id, by, now), |transaction, order| Box::pin(key::revoke(transaction, order))).await
     }
 
     /// Every key of every account, secrets opened.
@@ -469,6 +475,48 @@ impl Store {
     #[must_use]
     pub fn keys_version(&self) -> u64 {
         self.0.wake.keys_version()
+    }
+
+    // Audit.
+
+    /// Records decisions that come with no other change, in one block.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn record(&self, account: AccountId, entries: Vec<(UnixMillis, Entry)>) -> Result<(), StoreError> {
+        self.write(Records { account, entries }, |transaction, records| Box::pin(audit::record(transaction, records))).await
+    }
+
+    /// At most `limit` blocks of the account's audit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_blocks(&self, account: AccountId, range: BlockRange, limit: u32) -> Result<Vec<Block>, StoreError> {
+        let wanted = (account, range, limit);
+        self.0.readers.read(&self.0.settings, wanted, |session, _, wanted| Box::pin(audit::blocks(session, wanted))).await
+    }
+
+    /// Between which blocks the account's audit lies.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_ends(&self, account: AccountId) -> Result<Ends, StoreError> {
+        self.0.readers.read(&self.0.settings, account, |session, _, account| Box::pin(audit::ends(session, account))).await
+    }
+
+    /// One step of forgetting audit blocks that have been kept long enough: one account's oldest. The chain stays
+    /// verifiable from where it is cut off.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn prune_audit(&self, now: UnixMillis, from: Option<AuditCursor>) -> Result<PrunedAudit, StoreError> {
+        self.write((now, from), |transaction, order| Box::pin(audit::prune::step(transaction, order))).await
+    }
+
+    /// Listens for new entries of an account's audit.
+    #[must_use]
+    pub fn watch_recorded(&self, account: AccountId) -> RecordedWatch {
+        self.0.wake.watch_recorded(account)
     }
 
     // Time.

@@ -1,6 +1,7 @@
 //! What time does to jobs: leases end, waits end, deadlines pass. In small steps, so that no admission waits long
 //! behind them.
 
+use domain::audit::{Entry, Requeued};
 use domain::lease::{AfterLease, WhyNotExecuted};
 use protocol::{AccountId, JobId, JobResult, UnixMillis};
 
@@ -70,6 +71,8 @@ async fn reclaim_ended_leases(
         match policy.after_end(attempts, job.fence, order.now, job.expires_at, jitter) {
             AfterLease::Queued { due_at, attempts } => {
                 transaction.counters.add_waiting(job.account, 1);
+                let again = Entry::Requeued { why: Requeued::LeaseEnded, environment: job.environment, jobs: vec![job.job_id] };
+                transaction.audit.record(job.account, order.now, again);
                 delayed.push((due_at, WaitingJob { attempts, ..job }));
             }
             AfterLease::NotExecuted(why) => ending.push(NotExecuted { account: job.account, job_id: job.job_id, fence: job.fence, why }),

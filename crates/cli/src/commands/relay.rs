@@ -44,6 +44,9 @@ pub(crate) struct Arguments {
     /// Days that idempotency keys are remembered; at least 1
     #[arg(long, env = "LINK_PEELER_IDEMPOTENCY_DAYS", value_name = "DAYS", default_value_t = Retention::default().idempotency_days())]
     idempotency_days: u32,
+    /// Days that the audit is kept
+    #[arg(long, env = "LINK_PEELER_AUDIT_DAYS", value_name = "DAYS", default_value_t = Retention::default().audit_days())]
+    audit_days: u32,
     /// Seconds that a renewed lease lasts; for trying out what happens when desktops die
     #[arg(long, hide = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     lease_seconds: Option<u32>,
@@ -64,7 +67,9 @@ pub(crate) const DATABASE_FILE: &str = "relay.sqlite";
 pub(crate) async fn run(arguments: Arguments) -> Ended {
     let folder = data_dir::relay(arguments.data_dir)?;
     let retention = Retention::new(arguments.retention_days, arguments.idempotency_days)
-        .map_err(|error| Failure::usage(format!("--retention-days and --idempotency-days: {error}")))?;
+        .map_err(|error| Failure::usage(format!("--retention-days and --idempotency-days: {error}")))?
+        .with_audit_days(arguments.audit_days)
+        .map_err(|error| Failure::usage(format!("--audit-days: {error}")))?;
     let usual = LeasePolicy::default();
     let millis = |seconds: Option<u32>, usual| seconds.map_or(usual, |seconds| i64::from(seconds) * 1_000);
     let leases = LeasePolicy {

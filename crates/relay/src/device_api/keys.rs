@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use domain::audit::Actor;
 use protocol::KeyId;
 use protocol::fetch_request::PayloadError;
 use protocol::key::{KeyInfo, KeyList, NewKey};
@@ -39,7 +40,14 @@ pub(crate) async fn create(State(state): State<Shared>, from: FromDevice<NewKey>
         return Err(Refusal::InvalidPayload(faults));
     }
     let account = from.device.account;
-    let new = NewKeyRecord { account, key_id: key_id.clone(), label: label.clone(), secret, now: from.received_at };
+    let new = NewKeyRecord {
+        account,
+        key_id: key_id.clone(),
+        label: label.clone(),
+        secret,
+        by: Actor::Device(from.device.id),
+        now: from.received_at,
+    };
     if !state.store.insert_key(new).await? {
         return Err(Refusal::KeyExists);
     }
@@ -59,7 +67,7 @@ pub(crate) async fn revoke(
     let account = from.device.account;
     // Read before: once it is revoked, nothing that fails may say otherwise.
     let known = state.store.keys(account).await?.into_iter().find(|key| key.key_id == key_id).ok_or(Refusal::NotFound)?;
-    if !state.store.revoke_key(account, key_id.clone(), from.received_at).await? {
+    if !state.store.revoke_key(account, key_id.clone(), Actor::Device(from.device.id), from.received_at).await? {
         return Err(Refusal::NotFound);
     }
     tracing::info!(key.id = %key_id, device.id = %from.device.id, "key revoked");

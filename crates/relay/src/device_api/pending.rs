@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::audit::{Actor, Entry};
 use protocol::device_signature::DevicePublicKey;
 use protocol::secret::random_bytes;
 use store::ApprovedLink;
@@ -104,7 +105,7 @@ impl PendingLinks {
     }
 
     /// Approves a code in the store, then here; approving again is harmless. `NotFound`: no such code, or it was denied.
-    pub(crate) async fn approve(&self, state: &RelayState, user_code: &str) -> Result<PendingLink, Refusal> {
+    pub(crate) async fn approve(&self, state: &RelayState, user_code: &str, by: Actor) -> Result<PendingLink, Refusal> {
         let user_code = canonical(user_code);
         let DecidedLink { device_code, public_key, shown } = self.begin_approval(&user_code).ok_or(Refusal::NotFound)?;
         let approved = ApprovedLink {
@@ -115,7 +116,7 @@ impl PendingLinks {
             platform: shown.platform.clone(),
             expires_at: state.now().plus_seconds(CODE_SECONDS.into()),
         };
-        if let Err(error) = state.store.approve_link(approved).await {
+        if let Err(error) = state.store.approve_link(approved, by, state.now()).await {
             // Nothing is approved that is not stored.
             self.change(&user_code, Decision::Approving, Decision::None);
             return Err(error.into());
@@ -126,9 +127,18 @@ impl PendingLinks {
     }
 
     /// Denies a code that is undecided.
-    pub(crate) fn deny(&self, user_code: &str) -> Result<(), Refusal> {
-        let is_denied = self.change(&canonical(user_code), Decision::None, Decision::Denied);
-        if is_denied { Ok(()) } else { Err(Refusal::NotFound) }
+    pub(crate) async fn deny(&self, state: &RelayState, user_code: &str, by: Actor) -> Result<(), Refusal> {
+        let user_code = canonical(user_code);
+        if !self.change(&user_code, Decision::None, Decision::Denied) {
+            return Err(Refusal::NotFound);
+        }
+        let name = self.lock().get(&user_code).map(|link| link.name.clone()).unwrap_or_default();
+        // Denied it is, whether or not that can be written down.
+        let denied = vec![(state.now(), Entry::LinkDenied { by, name })];
+        if let Err(error) = state.store.record(state.operator_account, denied).await {
+            tracing::error!(%error, "a denied link was not recorded");
+        }
+        Ok(())
     }
 
     fn begin_approval(&self, user_code: &str) -> Option<DecidedLink> {

@@ -43,7 +43,7 @@ pub(super) async fn admit(
 ) -> Result<Admitted, (Option<Standing>, Refusal)> {
     let started = Instant::now();
     let key = &caller.key;
-    let signed = (key.key_id.as_str(), nonce, caller.timestamp_seconds);
+    let signed = (&key.key_id, nonce, caller.timestamp_seconds);
     let request = AdmissionRequest::new((key.account, key.environment), signed, payload, caller.received_at);
     let answer = state.store.admit(request).await.map_err(|error| (None, error.into()))?;
     state.metrics.admitted(word(&answer.admission), started.elapsed().as_secs_f64());

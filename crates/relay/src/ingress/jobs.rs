@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use domain::audit::Actor;
 use protocol::{Conclusion, JobId, JobPage, JobState};
 use store::{Cancelled, JobFilter, JobRecord};
 use tokio::time::Instant;
@@ -96,11 +97,12 @@ pub(crate) async fn cancel(
     signed_read(&state, &caller, (&uri, &[]), async |_| {
         let job_id: JobId = job_id.parse().map_err(|_| Refusal::NotFound)?;
         let key = &caller.key;
-        let record = match state.store.cancel(key.account, key.environment, job_id, caller.received_at).await? {
-            Cancelled::Done(record) => *record,
-            Cancelled::AlreadyConcluded => return Err(Refusal::AlreadyConcluded),
-            Cancelled::Unknown => return Err(Refusal::NotFound),
-        };
+        let record =
+            match state.store.cancel(key.account, key.environment, job_id, Actor::Key(key.key_id.clone()), caller.received_at).await? {
+                Cancelled::Done(record) => *record,
+                Cancelled::AlreadyConcluded => return Err(Refusal::AlreadyConcluded),
+                Cancelled::Unknown => return Err(Refusal::NotFound),
+            };
         tracing::info!(job.id = %job_id, key.id = %key.key_id, "job cancelled");
         answer::json(StatusCode::OK, &answer::job(record, false, &state.public_url)?)
     })

@@ -1,5 +1,6 @@
 //! Which desktop called: every request under the signature of a linked device's own key.
 
+use domain::audit::Actor;
 use protocol::DeviceId;
 use protocol::device_signature::{DIGEST_HEADER, DeviceKey, INPUT_HEADER, SIGNATURE_HEADER};
 
@@ -41,7 +42,7 @@ async fn an_unknown_device_a_revoked_one_and_another_key_get_one_answer() {
     let stage = Stage::new().await;
     let desk = stage.desk().await;
     let revoked = stage.desk().await;
-    assert!(stage.relay.store().revoke_device(stage.relay.account(), revoked.id, NOW).await.unwrap());
+    assert!(stage.relay.store().revoke_device(stage.relay.account(), revoked.id, Actor::Machine, NOW).await.unwrap());
     let unknown = Desk { id: DeviceId::random(NOW), key: DeviceKey::generate(), address: stage.address() };
     let impostor = Desk { id: desk.id, key: DeviceKey::generate(), address: stage.address() };
     let body = pull_body();

@@ -1,5 +1,6 @@
 //! Limits: told on every answer to whoever has proven who they are, and enforced.
 
+use domain::audit::Actor;
 use protocol::signature::SIGNATURE_HEADER;
 
 use crate::stage::{NOW, Stage, payload};
@@ -145,7 +146,7 @@ async fn another_plan_counts_from_the_next_request() {
     let stage = Stage::new().await;
     let key = stage.key_on("shell_only").await;
     assert_eq!(stage.send(&stage.fetch_by(&key, "a")).await.refusal(), refused(403, "plan_required"));
-    stage.relay.store().set_plan(key.account, "metered").await.unwrap();
+    stage.relay.store().set_plan(key.account, "metered", Actor::Machine, NOW).await.unwrap();
     let answer = stage.send(&stage.fetch_by(&key, "a")).await;
     assert_eq!(answer.status, 202);
     assert!(policy(&answer, "ratelimit-policy", "burst").is_some());

@@ -1,5 +1,6 @@
 //! Linking a desktop, in the shape of RFC 8628: it shows a code, an operator approves it, the code works once.
 
+use domain::audit::Actor;
 use protocol::device_signature::DeviceKey;
 use protocol::linking::{LinkStarted, Linked};
 use relay::PendingLink;
@@ -229,6 +230,6 @@ async fn a_revoked_desktop_is_shut_out_at_once() {
     let stage = Stage::new().await;
     let desk = stage.desk().await;
     assert_eq!(stage.send(&desk.pull_request(&pull(1))).await.status, 200);
-    assert!(stage.relay.store().revoke_device(stage.relay.account(), desk.id, NOW).await.unwrap());
+    assert!(stage.relay.store().revoke_device(stage.relay.account(), desk.id, Actor::Machine, NOW).await.unwrap());
     assert_eq!(stage.send(&desk.pull_request(&pull(1))).await.refusal(), refused(401, "invalid_credentials"));
 }

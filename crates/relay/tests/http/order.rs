@@ -1,5 +1,6 @@
 //! The order of the checks: a request that is wrong in every way is told of one wrong after the other, as each is mended.
 
+use domain::audit::Actor;
 use protocol::signature::{KEY_HEADER, SIGNATURE_HEADER};
 
 use crate::stage::{NOW, Stage, payload};
@@ -58,16 +59,16 @@ async fn nonce_then_idempotency_then_plan_then_quota_then_backlog() {
     for number in 0..10 {
         assert_eq!(stage.send(&stage.fetch_by(&key, &format!("offer-{number}"))).await.status, 202);
     }
-    store.set_plan(key.account, "shell_only").await.unwrap();
+    store.set_plan(key.account, "shell_only", Actor::Machine, NOW).await.unwrap();
     let mut other = payload("offer-0");
     other["trackingUrl"] = "https://trk.example/other".into();
     let other = stage.signed_by(&key, "POST", FETCH, other.to_string().as_bytes());
     assert_eq!(stage.send(&other).await.refusal(), refused(422, "idempotency_mismatch"));
     assert_eq!(stage.send(&other).await.refusal(), refused(409, "nonce_reused"));
     assert_eq!(stage.send(&stage.fetch_by(&key, "new")).await.refusal(), refused(403, "plan_required"));
-    store.set_plan(key.account, "ten_a_month").await.unwrap();
+    store.set_plan(key.account, "ten_a_month", Actor::Machine, NOW).await.unwrap();
     assert_eq!(stage.send(&stage.fetch_by(&key, "new")).await.refusal(), refused(429, "quota_exceeded"));
-    store.set_plan(key.account, "two_waiting").await.unwrap();
+    store.set_plan(key.account, "two_waiting", Actor::Machine, NOW).await.unwrap();
     assert_eq!(stage.send(&stage.fetch_by(&key, "new")).await.refusal(), refused(429, "backlog_full"));
     assert_eq!(stage.send(&stage.fetch_by(&key, "offer-0")).await.status, 202, "a replay needs none of it");
 }

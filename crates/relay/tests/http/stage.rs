@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use domain::Plans;
+use domain::audit::Actor;
 use protocol::device_signature::DeviceKey;
 use protocol::signature::{self, SignedTarget, UnsignedRequest};
 use protocol::{AccountId, Clock, Environment, Job, KeyId, ManualClock, Secret, UnixMillis};
@@ -126,7 +127,7 @@ impl Stage {
             platform: "linux".to_owned(),
             expires_at: self.now().plus_seconds(600),
         };
-        self.relay.store().approve_link(link).await.unwrap();
+        self.relay.store().approve_link(link, Actor::Machine, self.now()).await.unwrap();
         let linked = self.relay.store().consume_link(device_code, self.now()).await.unwrap().unwrap();
         Desk { id: linked.device_id, key, address: self.address() }
     }
@@ -205,6 +206,13 @@ async fn make_key(relay: &Relay, account: AccountId, environment: Environment) -
 }
 
 pub(crate) async fn store_key(relay: &Relay, key: &Key, now: UnixMillis) {
-    let record = NewKeyRecord { account: key.account, key_id: key.id.clone(), label: "test".to_owned(), secret: key.secret.clone(), now };
+    let record = NewKeyRecord {
+        account: key.account,
+        key_id: key.id.clone(),
+        label: "test".to_owned(),
+        secret: key.secret.clone(),
+        by: Actor::Machine,
+        now,
+    };
     assert!(relay.store().insert_key(record).await.unwrap());
 }

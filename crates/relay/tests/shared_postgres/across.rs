@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use domain::audit::Actor;
 use protocol::device::Outcome;
 use protocol::device_signature::DeviceKey;
 use protocol::linking::Linked;
@@ -103,7 +104,7 @@ async fn a_device_counts_everywhere_once_it_is_linked_and_nowhere_once_it_is_rev
     rig.caller.admit(&there, "job").await;
     assert_eq!(device.pull(&there, 1, 0).await.len(), 1);
 
-    assert!(rig.relays[0].store().revoke_device(rig.account, device.id, protocol::UnixMillis::default()).await.unwrap());
+    assert!(rig.relays[0].store().revoke_device(rig.account, device.id, Actor::Machine, protocol::UnixMillis::default()).await.unwrap());
     assert!(!device.is_known(&here).await);
     let took = until("the device no longer counts there", async || !device.is_known(&there).await).await;
     assert!(took < SOON, "{took:?}");

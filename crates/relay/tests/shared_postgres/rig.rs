@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use domain::Plans;
+use domain::audit::Actor;
 use protocol::device_signature::DeviceKey;
 use protocol::{AccountId, Clock, Environment, KeyId, Secret, SystemClock, UnixMillis};
 use relay::{Config, InstallSecrets, Relay, StartError};
@@ -89,7 +90,7 @@ impl Rig {
             platform: "test".to_owned(),
             expires_at: UnixMillis(now.0 + 60_000),
         };
-        store.approve_link(link).await.unwrap();
+        store.approve_link(link, Actor::Machine, now).await.unwrap();
         let linked = store.consume_link(code, now).await.unwrap().unwrap();
         let device = Device::new(linked.device_id, key);
         for url in self.urls() {
@@ -116,7 +117,14 @@ pub(crate) async fn start(installation: &std::path::Path, url: &str) -> Result<R
 
 async fn new_caller(relay: &Relay, account: AccountId) -> Caller {
     let (key_id, secret) = (KeyId::generate(Environment::Live), Secret::generate());
-    let new = NewKeyRecord { account, key_id: key_id.clone(), label: "test".to_owned(), secret: secret.clone(), now: SystemClock.now() };
+    let new = NewKeyRecord {
+        account,
+        key_id: key_id.clone(),
+        label: "test".to_owned(),
+        secret: secret.clone(),
+        by: Actor::Machine,
+        now: SystemClock.now(),
+    };
     assert!(relay.store().insert_key(new).await.unwrap());
     Caller::new(key_id, secret)
 }

@@ -2,6 +2,7 @@
 //! it. Apart from the store that a relay opens: these take their own connection, may run for as long as the data is
 //! large, and most of them work beside running relays.
 
+mod audit;
 mod backup;
 mod check;
 mod copy;
@@ -12,6 +13,7 @@ mod restore;
 mod status;
 
 pub use crate::migrate::{Schema, Step};
+pub use audit::{AuditedAccount, Found, Shown, walk_audit};
 pub use backup::{BackedUp, backup};
 pub use check::{CheckReport, Checked, check};
 pub use copy::{CopiedTable, copy};

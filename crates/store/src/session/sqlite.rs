@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use domain::audit::{Block, BlockHash};
+use protocol::UnixMillis;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 
@@ -33,6 +36,7 @@ pub(crate) fn open(path: &Path, read_only: bool) -> Result<Connection, StoreErro
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+    add_audit_hash(&connection)?;
     connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
     if !read_only {
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -41,6 +45,17 @@ pub(crate) fn open(path: &Path, read_only: bool) -> Result<Connection, StoreErro
         check_durability(&connection)?;
     }
     Ok(connection)
+}
+
+/// `audit_hash(account, seq, at, previous, entries_hash)`: PostgreSQL has SHA-256 and makes the hash of a block itself; for
+/// SQLite it is ours. So the statement is one thing on both.
+fn add_audit_hash(connection: &Connection) -> Result<(), StoreError> {
+    let deterministic = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    Ok(connection.create_scalar_function("audit_hash", 5, deterministic, |arguments| {
+        let seq = u64::try_from(arguments.get::<i64>(1)?).unwrap_or_default();
+        let (account, previous, entries) = (arguments.get(0)?, BlockHash(arguments.get(3)?), arguments.get(4)?);
+        Ok(Block::hash_of(&account, seq, UnixMillis(arguments.get(2)?), &previous, &entries).0)
+    })?)
 }
 
 /// Reads back what was set: some file systems silently refuse WAL, and a build may override `synchronous`.

@@ -18,6 +18,7 @@ pub(crate) mod remote;
 pub(crate) struct Wake {
     ready: Waiters<AccountId>,
     ended: Waiters<JobId>,
+    recorded: Waiters<AccountId>,
     keys_version: AtomicU64,
     devices_version: AtomicU64,
     remote: Option<Arc<remote::Hints>>,
@@ -55,12 +56,16 @@ impl Wake {
         for job_id in effects.ended {
             self.ended.tell(&job_id, usize::MAX);
         }
+        for account in effects.recorded {
+            self.recorded.tell(&account, usize::MAX);
+        }
     }
 
     /// Tells everyone of this process to look for themselves.
     fn tell_everyone(&self) {
         self.ready.tell_all();
         self.ended.tell_all();
+        self.recorded.tell_all();
         self.keys_version.fetch_add(1, Ordering::Release);
         self.devices_version.fetch_add(1, Ordering::Release);
     }
@@ -71,6 +76,10 @@ impl Wake {
 
     pub(crate) fn watch_ended(self: &Arc<Self>, job_id: JobId) -> EndedWatch {
         EndedWatch(self.ended.notify(job_id))
+    }
+
+    pub(crate) fn watch_recorded(self: &Arc<Self>, account: AccountId) -> RecordedWatch {
+        RecordedWatch(self.recorded.notify(account))
     }
 
     pub(crate) fn keys_version(&self) -> u64 {
@@ -99,6 +108,18 @@ impl ReadyWatch {
 pub struct EndedWatch(Arc<Notify>);
 
 impl EndedWatch {
+    /// Begins to listen: a wake-up from here on is not missed, also before the future is first polled.
+    #[must_use]
+    pub fn listen(&self) -> std::pin::Pin<Box<tokio::sync::futures::Notified<'_>>> {
+        listen(&self.0)
+    }
+}
+
+/// Waits for new entries in an account's audit.
+#[derive(Debug)]
+pub struct RecordedWatch(Arc<Notify>);
+
+impl RecordedWatch {
     /// Begins to listen: a wake-up from here on is not missed, also before the future is first polled.
     #[must_use]
     pub fn listen(&self) -> std::pin::Pin<Box<tokio::sync::futures::Notified<'_>>> {

@@ -47,6 +47,11 @@ impl Hints {
         if waiting.ended.len() < MAX_WAITING {
             waiting.ended.extend(effects.ended);
         }
+        for account in effects.recorded {
+            if !waiting.recorded.contains(&account) {
+                waiting.recorded.push(account);
+            }
+        }
         waiting.keys_changed |= effects.keys_changed;
         waiting.devices_changed |= effects.devices_changed;
         drop(waiting);
@@ -119,14 +124,15 @@ async fn listen(url: PostgresUrl, own_id: String, wake: Arc<Wake>) {
     }
 }
 
-/// The first line names the sender; each further one is `r ACCOUNT COUNT`, `e JOB`, `k` or `d`.
+/// The first line names the sender; each further one is `r ACCOUNT COUNT`, `e JOB`, `a ACCOUNT`, `k` or `d`.
 fn payloads(own_id: &str, effects: &Effects) -> Vec<String> {
     let ready = effects.ready.iter().map(|(account, count)| format!("\nr {} {count}", encode(account.as_bytes())));
     let ended = effects.ended.iter().map(|job_id| format!("\ne {}", encode(job_id.as_bytes())));
+    let recorded = effects.recorded.iter().map(|account| format!("\na {}", encode(account.as_bytes())));
     let keys = effects.keys_changed.then(|| "\nk".to_owned());
     let devices = effects.devices_changed.then(|| "\nd".to_owned());
     let mut payloads: Vec<String> = Vec::new();
-    for line in keys.into_iter().chain(devices).chain(ready).chain(ended) {
+    for line in keys.into_iter().chain(devices).chain(ready).chain(ended).chain(recorded) {
         match payloads.last_mut() {
             Some(payload) if payload.len() + line.len() <= MAX_PAYLOAD => payload.push_str(&line),
             _ => payloads.push(format!("{own_id}{line}")),
@@ -151,6 +157,7 @@ fn read<'l>(lines: impl Iterator<Item = &'l str>) -> Effects {
         match (words.next(), words.next().and_then(decode), words.next()) {
             (Some("r"), Some(account), Some(count)) => effects.ready.push((AccountId::from_bytes(account), count.parse().unwrap_or(1))),
             (Some("e"), Some(job_id), None) => effects.ended.push(JobId::from_bytes(job_id)),
+            (Some("a"), Some(account), None) => effects.recorded.push(AccountId::from_bytes(account)),
             (Some("k"), None, None) => effects.keys_changed = true,
             (Some("d"), None, None) => effects.devices_changed = true,
             _ => {}
@@ -176,7 +183,13 @@ mod tests {
         let account = AccountId::from_bytes([1; 16]);
         let ended: Vec<JobId> =
             (0..=255).map(|n| JobId::from_bytes([n; 16])).chain((0..=255).map(|n| JobId::from_bytes([n; 16]))).collect();
-        let effects = Effects { ready: vec![(account, 7)], ended: ended.clone(), keys_changed: true, devices_changed: false };
+        let effects = Effects {
+            ready: vec![(account, 7)],
+            ended: ended.clone(),
+            recorded: vec![account],
+            keys_changed: true,
+            devices_changed: false,
+        };
         let payloads = payloads("me", &effects);
         assert!(payloads.len() > 1 && payloads.iter().all(|payload| payload.len() < 8_000));
         let mut heard = Effects::default();
@@ -184,8 +197,9 @@ mod tests {
             let part = read(payload.lines().skip(1));
             heard.ready.extend(part.ready);
             heard.ended.extend(part.ended);
+            heard.recorded.extend(part.recorded);
             heard.keys_changed |= part.keys_changed;
         }
-        assert_eq!((heard.ready, heard.ended, heard.keys_changed), (vec![(account, 7)], ended, true));
+        assert_eq!((heard.ready, heard.ended, heard.recorded, heard.keys_changed), (vec![(account, 7)], ended, vec![account], true));
     }
 }

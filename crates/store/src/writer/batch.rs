@@ -4,6 +4,7 @@ use tokio::sync::mpsc;
 
 use super::Command;
 use crate::admission::{self, PendingAdmission};
+use crate::audit::Audit;
 use crate::counters::Counters;
 use crate::effects::Effects;
 use crate::error::StoreError;
@@ -111,8 +112,13 @@ impl Batch {
 
     async fn commit(&mut self, session: &mut Session<'_>, settings: &Settings) -> Result<Effects, Failed> {
         session.begin().await.map_err(Failed::fatal)?;
-        let mut transaction =
-            Transaction { session: session.reborrow(), settings, effects: Effects::default(), counters: Counters::default() };
+        let mut transaction = Transaction {
+            session: session.reborrow(),
+            settings,
+            effects: Effects::default(),
+            counters: Counters::default(),
+            audit: Audit::default(),
+        };
         let outcome = self.run(&mut transaction).await;
         let effects = transaction.effects;
         let outcome = match outcome {
@@ -137,8 +143,9 @@ impl Batch {
         for operation in &mut self.operations {
             operation.run(transaction).await?;
         }
-        let Transaction { session, counters, .. } = transaction;
-        counters.write(session).await
+        let Transaction { session, counters, audit, effects, .. } = transaction;
+        counters.write(session).await?;
+        audit.write(session, effects).await
     }
 
     /// Tells what was committed: first everyone whom it concerns, then those who asked. Whoever has been told that a key

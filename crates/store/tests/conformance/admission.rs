@@ -1,6 +1,7 @@
 //! From a verified request to a durable job, or to a refusal that leaves nothing behind.
 
 use domain::Plans;
+use domain::audit::Actor;
 use protocol::{Environment, JobState};
 use store::{Admission, JobFilter};
 
@@ -47,9 +48,9 @@ on_every_database! {
 
     async fn another_plan_takes_effect_with_the_next_request(fixture) {
         let account = fixture.account_on("shell_only").await;
-        fixture.store.set_plan(account, Plans::UNLIMITED).await.unwrap();
+        fixture.store.set_plan(account, Plans::UNLIMITED, Actor::Machine, NOW).await.unwrap();
         assert!(matches!(fixture.admit(fixture.submission_of(account, "a")).await, Admission::Accepted(_)));
-        fixture.store.set_plan(account, "shell_only").await.unwrap();
+        fixture.store.set_plan(account, "shell_only", Actor::Machine, NOW).await.unwrap();
         assert_eq!(fixture.admit(fixture.submission_of(account, "b")).await, Admission::PlanRequired);
     }
 

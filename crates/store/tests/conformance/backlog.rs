@@ -1,5 +1,6 @@
 //! Jobs that may wait at once: what waits, waits for a desktop, whether it is ready or not.
 
+use domain::audit::Actor;
 use protocol::{AccountId, DeviceId, Environment};
 use store::Admission;
 
@@ -47,7 +48,7 @@ on_every_database! {
         let cancelled = fixture.accept(fixture.submission_of(account, "a")).await;
         fixture.accept(fixture.submission_of(account, "b").deadline(30)).await;
         fixture.accept(fixture.submission_of(account, "c")).await;
-        fixture.store.cancel(account, Environment::Live, cancelled.job_id, NOW).await.unwrap();
+        fixture.store.cancel(account, Environment::Live, cancelled.job_id, Actor::Machine, NOW).await.unwrap();
         assert_eq!(fixture.upkeep(after(30)).await.expired, 1);
         assert_room_for(&fixture, account, 2).await;
     }
@@ -55,7 +56,7 @@ on_every_database! {
     async fn a_revoked_desktop_s_jobs_wait_again(fixture) {
         let (account, device) = full(&fixture).await;
         fixture.store.pull(Pull::by(device).into_order(account)).await.unwrap();
-        assert!(fixture.store.revoke_device(account, device, NOW).await.unwrap());
+        assert!(fixture.store.revoke_device(account, device, Actor::Machine, NOW).await.unwrap());
         assert_room_for(&fixture, account, 0).await;
     }
 }

@@ -1,5 +1,6 @@
 //! A caller takes its wish back.
 
+use domain::audit::Actor;
 use protocol::{Environment, JobId, JobState};
 use store::Cancelled;
 
@@ -55,7 +56,7 @@ on_every_database! {
     async fn a_job_that_is_not_there_or_of_the_other_environment_is_unknown(fixture) {
         let job_id = fixture.job("a").await;
         assert_eq!(cancel(&fixture, JobId::random(NOW)).await, Cancelled::Unknown);
-        let elsewhere = fixture.store.cancel(fixture.account, Environment::Test, job_id, NOW).await.unwrap();
+        let elsewhere = fixture.store.cancel(fixture.account, Environment::Test, job_id, Actor::Machine, NOW).await.unwrap();
         assert_eq!(elsewhere, Cancelled::Unknown);
         assert_eq!(fixture.look(job_id).await.state, JobState::Queued);
     }
@@ -89,5 +90,5 @@ on_every_database! {
 }
 
 async fn cancel(fixture: &Fixture, job_id: JobId) -> Cancelled {
-    fixture.store.cancel(fixture.account, Environment::Live, job_id, NOW).await.unwrap()
+    fixture.store.cancel(fixture.account, Environment::Live, job_id, Actor::Machine, NOW).await.unwrap()
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use domain::audit::Actor;
 use protocol::device::Outcome;
 use protocol::{AccountId, DeviceId, Environment, JobId, JobState, UnixMillis};
 use store::{Admission, Cancelled, Store};
@@ -104,7 +105,8 @@ impl Bustle {
             if request % 4 == caller % 4 {
                 let (nonce, now) = (format!("reads-{number}-{caller}-{request}"), self.now());
                 let read = self.store(request).spend_nonce((account, Environment::Live), ("reads", &nonce, now.seconds()), now);
-                let (cancelled, read) = tokio::join!(self.store(request).cancel(account, Environment::Live, first.0, now), read);
+                let (cancelled, read) =
+                    tokio::join!(self.store(request).cancel(account, Environment::Live, first.0, Actor::Machine, now), read);
                 read.unwrap();
                 assert!(matches!(cancelled.unwrap(), Cancelled::Done(_) | Cancelled::AlreadyConcluded));
             }
@@ -205,7 +207,7 @@ impl Bustle {
 
     /// The counter of waiting jobs must be at nothing: as many fit as the limit allows.
     async fn assert_nothing_waits(&self, fixture: &Fixture, account: AccountId) {
-        fixture.store.set_plan(account, "three_waiting").await.unwrap();
+        fixture.store.set_plan(account, "three_waiting", Actor::Machine, NOW).await.unwrap();
         for number in 0..3 {
             fixture.accept(fixture.submission_of(account, &format!("fits-{number}")).at(self.now())).await;
         }

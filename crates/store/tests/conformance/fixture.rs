@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use domain::audit::Actor;
 use domain::{LeasePolicy, Plans};
 use protocol::device::{LeasedJob, Outcome};
 use protocol::device_signature::DeviceKey;
@@ -153,7 +154,11 @@ impl Fixture {
         let (name, platform) = ("desk".to_owned(), "linux".to_owned());
         let expires_at = NOW.plus_seconds(600);
         self.store
-            .approve_link(ApprovedLink { account, device_code: device_code.clone(), public_key, name, platform, expires_at })
+            .approve_link(
+                ApprovedLink { account, device_code: device_code.clone(), public_key, name, platform, expires_at },
+                Actor::Machine,
+                NOW,
+            )
             .await
             .unwrap();
         self.store.consume_link(device_code, NOW).await.unwrap().unwrap().device_id

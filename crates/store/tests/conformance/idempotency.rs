@@ -1,6 +1,7 @@
 //! The same logical job again: one job, whatever happens on the way to the answer.
 
 use domain::Plans;
+use domain::audit::Actor;
 use protocol::device::Outcome;
 use protocol::{Environment, JobState};
 use store::{Admission, JobRecord};
@@ -74,14 +75,14 @@ on_every_database! {
         }
         assert_eq!(fixture.admit(fixture.submission_of(account, "offer-10")).await, Admission::QuotaExceeded);
         replayed(fixture.admit(fixture.submission_of(account, "offer-3")).await);
-        fixture.store.set_plan(account, "shell_only").await.unwrap();
+        fixture.store.set_plan(account, "shell_only", Actor::Machine, NOW).await.unwrap();
         replayed(fixture.admit(fixture.submission_of(account, "offer-3")).await);
     }
 
     async fn a_refused_request_does_not_take_its_key(fixture) {
         let account = fixture.account_on("shell_only").await;
         assert_eq!(fixture.admit(fixture.submission_of(account, "a")).await, Admission::PlanRequired);
-        fixture.store.set_plan(account, Plans::UNLIMITED).await.unwrap();
+        fixture.store.set_plan(account, Plans::UNLIMITED, Actor::Machine, NOW).await.unwrap();
         let other_payload = fixture.submission_of(account, "a").url("https://trk.example/other");
         assert!(matches!(fixture.admit(other_payload).await, Admission::Accepted(_)));
     }
@@ -95,7 +96,7 @@ on_every_database! {
 
     async fn a_cancelled_job_keeps_its_key(fixture) {
         let first = fixture.job("offer-1").await;
-        fixture.store.cancel(fixture.account, Environment::Live, first, NOW).await.unwrap();
+        fixture.store.cancel(fixture.account, Environment::Live, first, Actor::Machine, NOW).await.unwrap();
         assert_eq!(replayed(fixture.admit(fixture.submission("offer-1")).await).state, JobState::Cancelled);
     }
 }

@@ -1,5 +1,6 @@
 //! Accounts never meet: what one has, the other cannot see, take, end or name.
 
+use domain::audit::Actor;
 use protocol::device::Outcome;
 use protocol::{AccountId, DeviceId, Environment, JobState};
 use store::{Cancelled, JobFilter, RowFilter};
@@ -34,7 +35,7 @@ on_every_database! {
     async fn another_account_s_jobs_cannot_be_cancelled(fixture) {
         let (stranger, _) = stranger(&fixture).await;
         let job_id = fixture.job("a").await;
-        assert_eq!(fixture.store.cancel(stranger, Environment::Live, job_id, NOW).await.unwrap(), Cancelled::Unknown);
+        assert_eq!(fixture.store.cancel(stranger, Environment::Live, job_id, Actor::Machine, NOW).await.unwrap(), Cancelled::Unknown);
         assert_eq!(fixture.look(job_id).await.state, JobState::Queued);
     }
 
@@ -64,7 +65,7 @@ on_every_database! {
     async fn another_account_s_device_cannot_be_revoked(fixture) {
         let (stranger, _) = stranger(&fixture).await;
         let device = fixture.device().await;
-        assert!(!fixture.store.revoke_device(stranger, device, NOW).await.unwrap());
+        assert!(!fixture.store.revoke_device(stranger, device, Actor::Machine, NOW).await.unwrap());
         assert_eq!(fixture.store.device(device).await.unwrap().unwrap().revoked_at, None);
         assert_eq!(fixture.store.devices(stranger).await.unwrap().len(), 1);
     }

@@ -1,5 +1,6 @@
 //! API keys: stored sealed, revoked for good.
 
+use domain::audit::Actor;
 use protocol::{AccountId, Environment, KeyId, Secret};
 use store::NewKeyRecord;
 
@@ -36,9 +37,9 @@ on_every_database! {
     async fn a_revoked_key_stays_listed_and_cannot_come_back(fixture) {
         let (new, key_id, secret) = key(fixture.account, Environment::Live);
         fixture.store.insert_key(new).await.unwrap();
-        assert!(fixture.store.revoke_key(fixture.account, key_id.clone(), after(5)).await.unwrap());
+        assert!(fixture.store.revoke_key(fixture.account, key_id.clone(), Actor::Machine, after(5)).await.unwrap());
         assert_eq!(fixture.store.keys(fixture.account).await.unwrap()[0].revoked_at, Some(after(5)));
-        assert!(fixture.store.revoke_key(fixture.account, key_id.clone(), after(9)).await.unwrap(), "again is harmless");
+        assert!(fixture.store.revoke_key(fixture.account, key_id.clone(), Actor::Machine, after(9)).await.unwrap(), "again is harmless");
         assert_eq!(fixture.store.keys(fixture.account).await.unwrap()[0].revoked_at, Some(after(5)));
         assert!(!fixture.store.insert_key(again(fixture.account, &key_id, &secret)).await.unwrap());
         assert_eq!(fixture.store.keys(fixture.account).await.unwrap()[0].revoked_at, Some(after(5)));
@@ -48,8 +49,8 @@ on_every_database! {
         let other = fixture.account_on("ten_a_month").await;
         let (new, key_id, _) = key(fixture.account, Environment::Live);
         fixture.store.insert_key(new).await.unwrap();
-        assert!(!fixture.store.revoke_key(other, key_id, NOW).await.unwrap());
-        assert!(!fixture.store.revoke_key(fixture.account, KeyId::generate(Environment::Live), NOW).await.unwrap());
+        assert!(!fixture.store.revoke_key(other, key_id, Actor::Machine, NOW).await.unwrap());
+        assert!(!fixture.store.revoke_key(fixture.account, KeyId::generate(Environment::Live), Actor::Machine, NOW).await.unwrap());
         assert_eq!(fixture.store.keys(fixture.account).await.unwrap()[0].revoked_at, None);
     }
 
@@ -67,10 +68,10 @@ on_every_database! {
         let (new, key_id, _) = key(fixture.account, Environment::Live);
         fixture.store.insert_key(new).await.unwrap();
         assert_changed(&fixture, &mut version);
-        fixture.store.set_plan(fixture.account, "ten_a_month").await.unwrap();
+        fixture.store.set_plan(fixture.account, "ten_a_month", Actor::Machine, NOW).await.unwrap();
         assert_changed(&fixture, &mut version);
         assert_eq!(fixture.store.all_keys().await.unwrap()[0].plan, "ten_a_month");
-        fixture.store.revoke_key(fixture.account, key_id, NOW).await.unwrap();
+        fixture.store.revoke_key(fixture.account, key_id, Actor::Machine, NOW).await.unwrap();
         assert_changed(&fixture, &mut version);
         fixture.job("a").await;
         assert_eq!(fixture.store.keys_version(), version, "an admission changes no key");
@@ -96,7 +97,7 @@ fn key(account: AccountId, environment: Environment) -> (NewKeyRecord, KeyId, Se
 }
 
 fn again(account: AccountId, key_id: &KeyId, secret: &Secret) -> NewKeyRecord {
-    NewKeyRecord { account, key_id: key_id.clone(), label: "sheet".to_owned(), secret: secret.clone(), now: NOW }
+    NewKeyRecord { account, key_id: key_id.clone(), label: "sheet".to_owned(), secret: secret.clone(), by: Actor::Machine, now: NOW }
 }
 
 fn assert_changed(fixture: &Fixture, version: &mut u64) {

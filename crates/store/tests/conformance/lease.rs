@@ -1,5 +1,6 @@
 //! A device takes jobs, keeps them, and loses them.
 
+use domain::audit::Actor;
 use protocol::{Context, DeviceKind, Environment, JobState};
 use store::Cancelled;
 
@@ -80,7 +81,7 @@ on_every_database! {
         let jobs = fixture.pull(Pull::by(device).max(5)).await.jobs;
         let others = fixture.lease(other, NOW).await;
         let [kept, cancelled, released, concluded, stale] = &jobs[..] else { panic!("{jobs:?}") };
-        let outcome = fixture.store.cancel(fixture.account, Environment::Live, cancelled.job_id, NOW).await.unwrap();
+        let outcome = fixture.store.cancel(fixture.account, Environment::Live, cancelled.job_id, Actor::Machine, NOW).await.unwrap();
         assert!(matches!(outcome, Cancelled::Done(_)));
         fixture.store.release(fixture.account, device, vec![held(released)], NOW).await.unwrap();
         fixture.report(device, vec![of(concluded, valid(NOW))], NOW).await;

@@ -1,5 +1,6 @@
 //! Pages of jobs: newest first, filtered, each going on where the last one ended.
 
+use domain::audit::Actor;
 use protocol::{Conclusion, Environment, JobId, JobState};
 use store::JobFilter;
 
@@ -37,7 +38,7 @@ on_every_database! {
         let [valid_one, gone, cancelled, leased] = fixture.jobs(4).await[..] else { panic!() };
         let held = fixture.pull(Pull::by(device).max(2)).await.jobs;
         fixture.report(device, vec![of(&held[0], valid(NOW)), of(&held[1], concluded(Conclusion::HttpGone, NOW))], NOW).await;
-        fixture.store.cancel(fixture.account, Environment::Live, cancelled, NOW).await.unwrap();
+        fixture.store.cancel(fixture.account, Environment::Live, cancelled, Actor::Machine, NOW).await.unwrap();
         assert_eq!(fixture.lease(device, NOW).await.job_id, leased);
         let queued = fixture.accept(fixture.submission("queued").source("csv").row("the row")).await.job_id;
         let in_test = fixture.accept(fixture.submission("in test").test_environment()).await.job_id;

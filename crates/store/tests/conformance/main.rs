@@ -27,6 +27,7 @@ macro_rules! on_every_database {
 
 mod admin;
 mod admission;
+mod audit;
 mod backlog;
 mod cancel;
 mod clock;

@@ -1,5 +1,6 @@
 //! Fetches a calendar month: counted exactly, by whoever was accepted.
 
+use domain::audit::Actor;
 use protocol::{AccountId, Environment, UnixMillis};
 use store::{Admission, Cancelled};
 
@@ -64,10 +65,10 @@ on_every_database! {
     async fn cancelling_a_queued_job_gives_its_fetch_back(fixture) {
         let account = fixture.account_on("ten_a_month").await;
         let job = fixture.accept(fixture.submission_of(account, "a")).await;
-        let cancelled = fixture.store.cancel(account, Environment::Live, job.job_id, after(5)).await.unwrap();
+        let cancelled = fixture.store.cancel(account, Environment::Live, job.job_id, Actor::Machine, after(5)).await.unwrap();
         assert!(matches!(cancelled, Cancelled::Done(_)));
         assert_eq!(fixture.used(account, Environment::Live, NOW).await, 0);
-        fixture.store.cancel(account, Environment::Live, job.job_id, after(6)).await.unwrap();
+        fixture.store.cancel(account, Environment::Live, job.job_id, Actor::Machine, after(6)).await.unwrap();
         assert_eq!(fixture.used(account, Environment::Live, NOW).await, 0, "once");
     }
 
@@ -76,7 +77,7 @@ on_every_database! {
         let (last_of_may, first_of_june) = (at("2026-05-31T23:59:59.999Z"), at("2026-06-01T00:00:00Z"));
         let job = fixture.accept(fixture.submission_of(account, "a").at(last_of_may)).await;
         fixture.accept(fixture.submission_of(account, "b").at(first_of_june)).await;
-        fixture.store.cancel(account, Environment::Live, job.job_id, first_of_june).await.unwrap();
+        fixture.store.cancel(account, Environment::Live, job.job_id, Actor::Machine, first_of_june).await.unwrap();
         assert_eq!(fixture.used(account, Environment::Live, last_of_may).await, 0);
         assert_eq!(fixture.used(account, Environment::Live, first_of_june).await, 1);
     }
@@ -85,7 +86,7 @@ on_every_database! {
         let job_id = fixture.job("a").await;
         let device = fixture.device().await;
         assert_eq!(fixture.pull(Pull::by(device)).await.jobs.len(), 1);
-        fixture.store.cancel(fixture.account, Environment::Live, job_id, NOW).await.unwrap();
+        fixture.store.cancel(fixture.account, Environment::Live, job_id, Actor::Machine, NOW).await.unwrap();
         assert_eq!(fixture.used(fixture.account, Environment::Live, NOW).await, 1);
     }
 }

@@ -1,5 +1,6 @@
 //! A result takes effect exactly once, under the fence that it was made under.
 
+use domain::audit::Actor;
 use protocol::device::Outcome;
 use protocol::{Conclusion, Environment, JobId, JobState};
 
@@ -67,7 +68,7 @@ on_every_database! {
         let job_id = fixture.job("a").await;
         let device = fixture.device().await;
         let leased = fixture.lease(device, NOW).await;
-        fixture.store.cancel(fixture.account, Environment::Live, job_id, NOW).await.unwrap();
+        fixture.store.cancel(fixture.account, Environment::Live, job_id, Actor::Machine, NOW).await.unwrap();
         assert_eq!(fixture.report(device, vec![of(&leased, valid(NOW))], NOW).await, [Outcome::Superseded]);
         assert_eq!(fixture.look(job_id).await.state, JobState::Cancelled);
     }

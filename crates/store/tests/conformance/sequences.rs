@@ -1,6 +1,7 @@
 //! Random sequences of operations, one after the other, against a model that is small enough to be believed.
 
 use domain::LeasePolicy;
+use domain::audit::Actor;
 use domain::lease::AfterLease;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -239,7 +240,7 @@ impl World {
     async fn cancel(&mut self, job: u8) {
         let Some(count) = std::num::NonZeroUsize::new(self.jobs.len()) else { return };
         let job = &mut self.jobs[usize::from(job) % count];
-        let cancelled = self.fixture.store.cancel(self.account, Environment::Live, job.id, self.now).await.unwrap();
+        let cancelled = self.fixture.store.cancel(self.account, Environment::Live, job.id, Actor::Machine, self.now).await.unwrap();
         match (job.state(), cancelled) {
             (JobState::Queued, Cancelled::Done(_)) => {
                 self.used -= 1;

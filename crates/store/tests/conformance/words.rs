@@ -93,7 +93,12 @@ impl Submission {
 
     pub(crate) fn into_request(self) -> AdmissionRequest {
         let signed_at = self.timestamp_seconds.unwrap_or(self.at.seconds());
-        AdmissionRequest::new((self.account, self.environment), (&self.key_id, &self.nonce, signed_at), self.fetch, self.at)
+        AdmissionRequest::new(
+            (self.account, self.environment),
+            (&self.key_id.parse().unwrap(), &self.nonce, signed_at),
+            self.fetch,
+            self.at,
+        )
     }
 }
 

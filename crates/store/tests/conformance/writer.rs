@@ -1,5 +1,6 @@
 //! The writer: many operations share a commit, one that fails spoils only itself, and its queue is bounded.
 
+use domain::audit::Actor;
 use futures_util::future::{join_all, poll_immediate};
 use protocol::device_signature::DeviceKey;
 use protocol::{Environment, JobState};
@@ -10,7 +11,7 @@ use crate::words::{NOW, Pull, after};
 
 on_every_database! {
     async fn an_operation_that_fails_spoils_none_of_its_batch(fixture) {
-        fixture.store.approve_link(link(&fixture)).await.unwrap();
+        fixture.store.approve_link(link(&fixture), Actor::Machine, NOW).await.unwrap();
         let waiting = fixture.job("waits already").await;
         let device = fixture.device().await;
         // All of these queue while writes are held, and share a batch.
@@ -18,8 +19,8 @@ on_every_database! {
         let submissions: Vec<_> = (0..20).map(|number| fixture.submission(&format!("offer-{number}"))).collect();
         let admissions = join_all(submissions.into_iter().map(|submission| fixture.admit(submission)));
         // A code that is stored already breaks a uniqueness rule of the database itself.
-        let failing = fixture.store.approve_link(link(&fixture));
-        let cancel = fixture.store.cancel(fixture.account, Environment::Live, waiting, NOW);
+        let failing = fixture.store.approve_link(link(&fixture), Actor::Machine, NOW);
+        let cancel = fixture.store.cancel(fixture.account, Environment::Live, waiting, Actor::Machine, NOW);
         let used = fixture.used(fixture.account, Environment::Live, NOW);
         let (admissions, failed, cancelled, used, ()) = tokio::join!(admissions, failing, cancel, used, held.release());
         assert!(admissions.iter().all(|admission| matches!(admission, Admission::Accepted(_))), "{admissions:?}");

@@ -5,6 +5,7 @@ mod check;
 mod copy;
 mod status;
 
+use domain::audit::Actor;
 use protocol::{Conclusion, DeviceId, JobId};
 use store::{Cancelled, DatabaseUrl};
 
@@ -45,12 +46,12 @@ async fn fill(fixture: &Fixture) -> EveryPlace {
 }
 
 async fn cancel(fixture: &Fixture, job_id: JobId) {
-    let cancelled = fixture.store.cancel(fixture.account, protocol::Environment::Live, job_id, NOW).await.unwrap();
+    let cancelled = fixture.store.cancel(fixture.account, protocol::Environment::Live, job_id, Actor::Machine, NOW).await.unwrap();
     assert!(matches!(cancelled, Cancelled::Done(_)));
 }
 
 /// Changes a database behind the store's back.
-fn tamper(database: &Database, sql: &str) {
+pub(crate) fn tamper(database: &Database, sql: &str) {
     match database.url() {
         DatabaseUrl::Sqlite(path) => rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap(),
         DatabaseUrl::Postgres(url) => {

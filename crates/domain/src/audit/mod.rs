@@ -1,0 +1,12 @@
+//! The audit: what was decided, for whom, by whom. Entries of one commit travel as one [`Block`] of their account, and each
+//! block names the hash of the one before it, so that nothing can be changed, taken out or put in without a break that
+//! [`chain::Walk`] finds. Pure: the store keeps the blocks, this room says what they mean.
+
+mod actor;
+pub mod block;
+pub mod chain;
+mod entry;
+
+pub use actor::Actor;
+pub use block::{Block, BlockHash, Draft};
+pub use entry::{Entry, Line, Requeued, TEXT_CHARS};

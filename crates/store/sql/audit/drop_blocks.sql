@@ -1,0 +1,1 @@
+DELETE FROM audit WHERE account = $1 AND seq <= $2
