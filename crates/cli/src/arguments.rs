@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Lab(commands::lab::Arguments),
     /// Look after the relay's database: back up, check, move
     Db(commands::db::Arguments),
+    /// Print what a shell needs to complete these commands
+    Completions(commands::completions::Arguments),
 }
 
 impl Command {
@@ -68,7 +70,8 @@ impl Command {
             | Self::Link(_)
             | Self::Devices(_)
             | Self::Lab(_)
-            | Self::Db(_) => "warn",
+            | Self::Db(_)
+            | Self::Completions(_) => "warn",
         }
     }
 }

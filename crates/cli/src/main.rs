@@ -59,6 +59,7 @@ fn run(command: Command) -> Ended {
             Command::Devices(arguments) => commands::devices::run(arguments).await,
             Command::Lab(arguments) => commands::lab::run(arguments).await,
             Command::Db(arguments) => commands::db::run(arguments).await,
+            Command::Completions(arguments) => commands::completions::run(&arguments),
         }
     });
     // A name that is still being resolved on a blocking thread must not hold up the end.

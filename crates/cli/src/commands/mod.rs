@@ -1,5 +1,6 @@
 //! One file a command: its arguments, and the wiring of libraries that it takes.
 
+pub(crate) mod completions;
 pub(crate) mod db;
 pub(crate) mod desktop;
 pub(crate) mod devices;

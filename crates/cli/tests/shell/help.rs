@@ -6,7 +6,23 @@ use crate::program::run;
 fn the_help_names_every_command_and_every_exit_code() {
     let help = run(&["--help"]);
     assert_eq!(help.code, 0);
-    for command in ["up", "resolve", "fetch", "jobs", "rows", "verify", "sign", "keys", "desktop", "relay", "link", "devices", "lab"] {
+    for command in [
+        "up",
+        "resolve",
+        "fetch",
+        "jobs",
+        "rows",
+        "verify",
+        "sign",
+        "keys",
+        "desktop",
+        "relay",
+        "link",
+        "devices",
+        "lab",
+        "db",
+        "completions",
+    ] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{command}");
         let its_own = run(&[command, "--help"]);
         assert_eq!(its_own.code, 0, "{command}");
@@ -46,4 +62,16 @@ fn a_relay_that_is_not_there_ends_with_4() {
     let ended = crate::program::run_with(&["verify"], &environment, b"");
     assert_eq!(ended.code, 4, "{}", ended.err);
     assert!(ended.err.contains("cannot reach"), "{}", ended.err);
+}
+
+#[test]
+fn shells_can_complete_every_command() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = run(&["completions", shell]);
+        assert_eq!(script.code, 0, "{shell}: {}", script.err);
+        for command in ["resolve", "devices", "completions"] {
+            assert!(script.out.contains(command), "{shell}: {command}");
+        }
+    }
+    assert_eq!(run(&["completions", "cmd"]).code, 2);
 }
