@@ -12,6 +12,20 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct UnixMillis(pub i64);
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for UnixMillis {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string", "format": "date-time", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+            "description": "A time in UTC with milliseconds (RFC 3339).", "examples": ["2026-05-26T00:00:00.000Z"]
+        })
+    }
+}
+
 impl UnixMillis {
     /// Whole seconds since the epoch, rounded down: the unit of the signing timestamp.
     #[must_use]

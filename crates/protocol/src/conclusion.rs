@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a conclusion means for the person who spends money on the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Everything passes.
@@ -50,6 +51,7 @@ macro_rules! conclusions {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $class:ident;)*) => {
         /// Exactly one a concluded job: the first that holds, in this order.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum Conclusion {
             $($(#[$doc])* $name,)*

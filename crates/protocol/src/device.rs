@@ -20,24 +20,30 @@ pub const MAX_REPORT_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// `POST /api/device/pull`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PullRequest {
     /// The same again returns the same leases, since an answer can be lost on the way.
     pub poll_id: PollId,
     /// How many jobs the desktop has room for; 0 only extends and reports.
+    #[cfg_attr(feature = "schema", schemars(range(max = MAX_PULL_JOBS)))]
     pub max: u32,
     /// How long to wait for the first job.
+    #[cfg_attr(feature = "schema", schemars(range(max = MAX_PULL_WAIT_SECONDS)))]
     pub wait_seconds: u32,
     /// What the desktop is working on; their leases are extended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_HELD_JOBS)))]
     pub running: Vec<HeldJob>,
     /// Results, as in a report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_RESULTS)))]
     pub results: Vec<ReportedResult>,
 }
 
 /// One job that a desktop holds, by the lease it holds it under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HeldJob {
     /// The job.
@@ -48,6 +54,7 @@ pub struct HeldJob {
 
 /// The answer to a pull.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PullAnswer {
     /// Newly leased jobs.
@@ -67,6 +74,7 @@ pub struct PullAnswer {
 
 /// A job as the desktop gets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LeasedJob {
     /// The job.
@@ -89,13 +97,16 @@ pub struct LeasedJob {
 
 /// `POST /api/device/report`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportRequest {
     /// Up to [`MAX_RESULTS`].
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_RESULTS)))]
     pub results: Vec<ReportedResult>,
 }
 
 /// One result, under the lease it was made under.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReportedResult {
     /// The job.
@@ -108,6 +119,7 @@ pub struct ReportedResult {
 
 /// The answer to a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReportAnswer {
     /// One outcome a result, in order.
     pub outcomes: Vec<ReportOutcome>,
@@ -115,6 +127,7 @@ pub struct ReportAnswer {
 
 /// What became of one reported result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ReportOutcome {
     /// The job.
@@ -125,6 +138,7 @@ pub struct ReportOutcome {
 
 /// What the relay did with a reported result. After any of them the desktop forgets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It is the job's result now.
@@ -139,13 +153,16 @@ pub enum Outcome {
 
 /// `POST /api/device/release`: leases given back at shutdown; costs the jobs no attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReleaseRequest {
     /// Up to [`MAX_HELD_JOBS`].
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_HELD_JOBS)))]
     pub jobs: Vec<HeldJob>,
 }
 
 /// The answer to a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReleaseAnswer {
     /// How many leases went back; the others were no longer held.
     pub released: u32,

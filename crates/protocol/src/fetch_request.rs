@@ -20,28 +20,36 @@ pub const MAX_CONTEXT_BYTES: usize = 1_024;
 
 /// A wish to resolve one tracking URL, every rule of its shape checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FetchRequest {
     /// Names the logical job within account and environment.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS), regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")))]
     pub idempotency_key: String,
     /// Where the chain begins.
+    #[cfg_attr(feature = "schema", schemars(length(min = 8, max = 8192), url))]
     pub tracking_url: String,
     /// Where the row lives.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
     pub source: String,
     /// The row's stable identity within its source.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME_CHARS), regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")))]
     pub row_id: String,
     /// Registrable domain or host where the link should land, in its [canonical form](canonical_domain).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_domain: Option<String>,
     /// What the request should look like to the link.
     #[serde(skip_serializing_if = "Context::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
     pub context: Context,
     /// Seconds until the job is given up.
+    #[cfg_attr(feature = "schema", schemars(default = "default_deadline", range(min = 30, max = 604_800)))]
     pub deadline_seconds: u32,
 }
 
 /// What a request should look like to the link that it follows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Context {
     /// Viewport, touch and the default user agent.
@@ -49,19 +57,28 @@ pub struct Context {
     pub device: Option<DeviceKind>,
     /// The User-Agent header, word for word.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_CONTEXT_BYTES)))]
     pub user_agent: Option<String>,
     /// The Referer header of the first hop.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(url))]
     pub referer: Option<String>,
     /// The Accept-Language header.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_CONTEXT_BYTES)))]
     pub accept_language: Option<String>,
     /// Name of a proxy profile that the desktop knows.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[A-Za-z0-9_.-]{1,64}$")))]
     pub proxy: Option<String>,
     /// Which engine resolves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineChoice>,
+}
+
+#[cfg(feature = "schema")]
+const fn default_deadline() -> u32 {
+    DEFAULT_DEADLINE_SECONDS
 }
 
 impl Context {
@@ -74,6 +91,7 @@ impl Context {
 
 /// The kind of device that a context imitates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
     /// A computer.
@@ -84,6 +102,7 @@ pub enum DeviceKind {
 
 /// Which engine resolves a job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EngineChoice {
     /// The HTTP engine first, the browser only when needed.
@@ -97,6 +116,7 @@ pub enum EngineChoice {
 
 /// One fault in a payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PayloadError {
     /// Where, as a JSON pointer (RFC 6901).
     pub pointer: String,

@@ -12,6 +12,7 @@ use crate::result::JobResult;
 
 /// Where the work is: no other state exists, and every job ends in one of the last two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobState {
     /// Waits for a desktop.
@@ -70,6 +71,7 @@ impl FromStr for JobState {
 
 /// A job, as every caller endpoint shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
     /// Its id.
@@ -98,6 +100,7 @@ pub struct Job {
 
 /// `GET /api/links/jobs`: newest first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct JobPage {
     /// The jobs of this page; may be empty although a cursor follows, when a filter fits few jobs.

@@ -10,6 +10,7 @@ use crate::secret::{Secret, random_bytes};
 
 /// What a key works on. Jobs, rows, idempotency keys and usage of the two never meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
     /// The real thing.
@@ -55,6 +56,17 @@ pub struct InvalidEnvironment;
 /// The public id of an API key: `lp_live_` or `lp_test_`, then 16 to 64 of `[A-Za-z0-9]` (`docs/protocol.md`, headers).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId(String);
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for KeyId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "KeyId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": "^lp_(live|test)_[A-Za-z0-9]{16,64}$", "description": "The public id of an API key."})
+    }
+}
 
 /// A text that is no key id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,12 +144,14 @@ impl<'de> Deserialize<'de> for KeyId {
 
 /// `POST /api/device/keys`: the desktop made the id and the secret, the relay gets the secret this once and seals it.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewKey {
     /// The public id; its prefix names the environment.
     pub key_id: KeyId,
     /// The secret.
     #[serde(with = "exposed")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", length(min = 24, max = 256)))]
     pub secret: Secret,
     /// What people call the key: 1 to 100 characters, no control characters.
     pub label: String,
@@ -145,6 +159,7 @@ pub struct NewKey {
 
 /// A key in the inventory. Never its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct KeyInfo {
     /// The public id.
@@ -161,6 +176,7 @@ pub struct KeyInfo {
 
 /// `GET /api/device/keys`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyList {
     /// Every key of the account, newest first, revoked ones included.
     pub keys: Vec<KeyInfo>,
@@ -168,6 +184,7 @@ pub struct KeyList {
 
 /// `GET /api/links/verify`: what a signed no-op tells its caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Verified {
     /// The key that signed.

@@ -7,18 +7,23 @@ use crate::ids::{AccountId, DeviceId};
 
 /// `POST /api/device/link`, the one device request that no device key has signed yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LinkRequest {
     /// The desktop's Ed25519 public key: 64 hexadecimal digits. The private key never leaves the desktop.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^[0-9a-fA-F]{64}$")))]
     pub public_key: String,
     /// What people call the machine: 1 to 100 characters, no control characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 100), regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")))]
     pub name: String,
     /// Operating system and processor: 1 to 100 characters, no control characters.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 100), regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")))]
     pub platform: String,
 }
 
 /// What a desktop shows and polls with (RFC 8628, section 3.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LinkStarted {
     /// What the desktop polls with; nobody else sees it.
@@ -37,6 +42,7 @@ pub struct LinkStarted {
 
 /// `POST /api/device/link/token`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LinkPoll {
     /// From [`LinkStarted`].
@@ -45,6 +51,7 @@ pub struct LinkPoll {
 
 /// The device has been made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Linked {
     /// Its id, the `keyid` of its signatures.

@@ -11,6 +11,7 @@ macro_rules! problem_codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $title:literal;)*) => {
         /// Why the relay refused. The codes are stable: callers may branch on them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum ProblemCode {
             $($(#[$doc])* $name,)*
@@ -106,6 +107,7 @@ impl fmt::Display for ProblemCode {
 
 /// A refusal as it is written on the wire (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// A stable URI that answers with a help page.

@@ -19,6 +19,7 @@ pub const MAX_URL_BYTES: usize = 65_536;
 
 /// What came of a job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct JobResult {
     /// The verdict.
@@ -65,6 +66,7 @@ pub struct JobResult {
 
 /// What pages did beside navigating; a browser sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Beside {
     /// Where the windows that they opened were to go; any scheme. The windows were closed.
@@ -82,6 +84,7 @@ pub const MAX_BESIDE: usize = 20;
 
 /// A refresh after a delay that nobody takes for a redirect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DelayedRefresh {
     /// Seconds that the page stays.
@@ -92,6 +95,7 @@ pub struct DelayedRefresh {
 
 /// The way of one query parameter through a chain, as indices of hops.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ParameterTrace {
     /// Its name, decoded.
@@ -108,6 +112,7 @@ pub struct ParameterTrace {
 
 /// What resolved a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Engine {
     /// The hop walker over HTTP.
@@ -118,6 +123,7 @@ pub enum Engine {
 
 /// One request with its answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Hop {
     /// Position in the chain, from 0.
@@ -159,6 +165,7 @@ pub struct Hop {
 
 /// What led to a hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HopKind {
     /// It is the tracking URL.
@@ -178,6 +185,7 @@ pub enum HopKind {
 
 /// What the context really was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Observed {
     /// The User-Agent that was sent.

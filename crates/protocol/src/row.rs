@@ -10,6 +10,7 @@ use crate::ids::JobId;
 
 /// One item of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
     /// Where it lives.
@@ -44,6 +45,7 @@ pub struct Row {
 
 /// `GET /api/rows`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RowPage {
     /// The rows of this page, by row id; may be empty although a cursor follows, when a filter fits few rows.
@@ -54,6 +56,7 @@ pub struct RowPage {
 
 /// What a sheet shows in its status column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CheckStatus {
     /// No result yet.
@@ -85,6 +88,7 @@ impl From<Option<Class>> for CheckStatus {
 
 /// Why a script must not spend money on a row now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NotReadyReason {
     /// No check has ended yet.

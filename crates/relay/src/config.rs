@@ -9,6 +9,7 @@ use protocol::{Clock, SystemClock};
 use store::DatabaseUrl;
 
 use crate::body;
+use crate::edge::{AddressLimit, TlsFiles, TrustedProxies};
 use crate::secrets::InstallSecrets;
 
 /// The settings of one relay.
@@ -43,6 +44,12 @@ pub struct Config {
     pub retention: Retention,
     /// Seconds that a desktop waits between two polls of its linking code.
     pub link_interval_seconds: u32,
+    /// Certificate and key, when the relay speaks TLS itself.
+    pub tls: Option<TlsFiles>,
+    /// Reverse proxies that may say whom they speak for.
+    pub trusted_proxies: TrustedProxies,
+    /// What one address may send that nobody has proven to be theirs; none: as much as it likes.
+    pub address_limit: Option<AddressLimit>,
     /// Bytes of request bodies that are held at once; beyond, requests are refused as overloaded.
     pub held_body_bytes: usize,
     /// Whether `POST /bench/noop` answers: what a request costs that does nothing. For measuring only.
@@ -70,6 +77,9 @@ impl Config {
             freshness_millis: domain::readiness::DEFAULT_FRESHNESS_MILLIS,
             retention: Retention::default(),
             link_interval_seconds: 5,
+            tls: None,
+            trusted_proxies: TrustedProxies::default(),
+            address_limit: Some(AddressLimit::default()),
             held_body_bytes: body::DEFAULT_HELD_BYTES,
             bench_noop: false,
             clock: Arc::new(SystemClock),

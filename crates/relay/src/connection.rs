@@ -10,8 +10,12 @@ use futures_util::future::BoxFuture;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+
+use crate::edge::{self, Wrapped};
 
 /// Time until the first bytes, and for each request's head: silent connections are closed.
 const HEAD: Duration = Duration::from_secs(60);
@@ -26,6 +30,12 @@ const MAX_STREAMS: u32 = 256;
 /// the largest report in a second over most of the world, and 2 GiB over all connections at worst.
 const AHEAD: u32 = 256 * 1_024;
 const AHEAD_OF_ONE: u32 = 128 * 1_024;
+/// Requests that a peer may take back before anybody has looked at them, and faults that it may make, until an HTTP/2
+/// connection is ended ("rapid reset", CVE-2023-44487): somebody who cancels now and then never gets there.
+const MAX_RESETS: usize = 20;
+const MAX_FAULTS: usize = 64;
+/// Bytes of answers that one HTTP/2 request may leave unread before the next waits.
+const MAX_UNREAD: usize = 64 * 1_024;
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4), as far as it needs to be seen.
 const H2_PREFACE: &[u8; 4] = b"PRI ";
 
@@ -36,21 +46,40 @@ pub(crate) struct Ends {
     pub(crate) peer: SocketAddr,
     /// The address of this machine's that was dialled.
     pub(crate) local: SocketAddr,
+    /// Whether the connection itself is TLS.
+    pub(crate) is_secure: bool,
 }
 
 /// Serves one connection until it ends, or until its current requests have been answered after `draining`.
-pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, draining: CancellationToken) {
+pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, router: Router, draining: CancellationToken) {
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
-    let Some(is_h2) = speaks_h2(&stream, &draining).await else { return };
+    let ends = Ends { peer, local, is_secure: tls.is_some() };
+    match tls {
+        Some(acceptor) => {
+            let wrapped = tokio::select! {
+                wrapped = edge::shake_hands(&acceptor, stream) => wrapped,
+                () = draining.cancelled() => None,
+            };
+            let Some(Wrapped { stream, is_h2 }) = wrapped else { return };
+            speak(stream, is_h2, router.layer(axum::Extension(ends)), draining).await;
+        }
+        None => {
+            let Some(is_h2) = speaks_h2(&stream, &draining).await else { return };
+            speak(stream, is_h2, router.layer(axum::Extension(ends)), draining).await;
+        }
+    }
+}
+
+async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, is_h2: bool, router: Router, draining: CancellationToken) {
     let under_way = UnderWay::default();
-    let service =
-        Counted { service: TowerToHyperService::new(router.layer(axum::Extension(Ends { peer, local }))), under_way: under_way.clone() };
+    let service = Counted { service: TowerToHyperService::new(router), under_way: under_way.clone() };
     let io = TokioIo::new(stream);
     if is_h2 {
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         builder.timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS).max_header_list_size(MAX_HEAD_BYTES as u32);
-        builder.initial_connection_window_size(AHEAD).initial_stream_window_size(AHEAD_OF_ONE);
+        builder.max_pending_accept_reset_streams(MAX_RESETS).max_local_error_reset_streams(MAX_FAULTS);
+        builder.initial_connection_window_size(AHEAD).initial_stream_window_size(AHEAD_OF_ONE).max_send_buf_size(MAX_UNREAD);
         builder.keep_alive_interval(Some(HEAD)).keep_alive_timeout(HEAD);
         drive(builder.serve_connection(io, service), under_way, draining).await;
     } else {

@@ -7,6 +7,7 @@ mod clock_skew;
 mod config;
 mod connection;
 mod device_api;
+mod edge;
 mod health;
 mod ingress;
 mod keys;
@@ -25,6 +26,7 @@ mod server;
 mod state;
 
 pub use config::Config;
+pub use edge::{AddressLimit, InvalidAddressLimit, InvalidNetwork, Network, ProxyHeaders, TlsError, TlsFiles, TrustedProxies};
 pub use operator::{LinkedDevice, PendingLink};
 pub use relay::{Relay, StartError};
 pub use route::{Audience, Endpoint};

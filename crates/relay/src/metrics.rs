@@ -26,6 +26,7 @@ pub(crate) struct Metrics {
     results: Family<Labels, Counter>,
     leased: Counter,
     reclaimed: Counter,
+    pub(crate) address_limited: Counter,
     pub(crate) connections: Gauge,
     pub(crate) writer_queue: Gauge<i64, std::sync::atomic::AtomicI64>,
     pub(crate) clock_skew: Gauge<f64, AtomicU64>,
@@ -44,6 +45,7 @@ impl Metrics {
             results: Family::default(),
             leased: Counter::default(),
             reclaimed: Counter::default(),
+            address_limited: Counter::default(),
             connections: Gauge::default(),
             writer_queue: Gauge::default(),
             clock_skew: Gauge::default(),
@@ -61,6 +63,7 @@ impl Metrics {
         registry.register("results", "Reported results, by what became of them", self.results.clone());
         registry.register("jobs_leased", "Jobs handed to desktops", self.leased.clone());
         registry.register("leases_reclaimed", "Leases that ended without a result", self.reclaimed.clone());
+        registry.register("address_limited", "Requests refused because of the address that they came from", self.address_limited.clone());
         registry.register("connections", "Open connections", self.connections.clone());
         registry.register("writer_queue", "Operations that wait for the writer", self.writer_queue.clone());
         registry.register_with_unit(

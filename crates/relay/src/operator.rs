@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::DeviceRecord;
 
-use crate::answer;
 use crate::path::PathParts;
 use crate::problem::Refusal;
 use crate::state::Shared;
+use crate::{answer, edge};
 
 /// A desktop that asks to be linked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,11 @@ impl FromRequestParts<Shared> for Operator {
         let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         // Hashes are compared: how long it takes says nothing about the token.
         let hash = |text: &str| Sha256::digest(text.as_bytes());
-        if given.is_some_and(|given| hash(given) == hash(state.operator_token.expose())) { Ok(Self) } else { Err(Refusal::NotFound) }
+        if given.is_none_or(|given| hash(given) != hash(state.operator_token.expose())) {
+            return Err(Refusal::NotFound);
+        }
+        edge::proven(state, &parts.extensions);
+        Ok(Self)
     }
 }
 

@@ -68,6 +68,10 @@ pub(crate) enum Refusal {
     RateLimited {
         retry_after: u64,
     },
+    /// Too much from one address that nobody has proven to be theirs.
+    AddressLimited {
+        retry_after: u64,
+    },
     QuotaExceeded {
         used: u64,
         limit: u64,
@@ -122,7 +126,7 @@ impl Refusal {
             Self::UnsupportedMediaType { .. } => ProblemCode::UnsupportedMediaType,
             Self::InvalidPayload(_) => ProblemCode::InvalidPayload,
             Self::IdempotencyMismatch { .. } => ProblemCode::IdempotencyMismatch,
-            Self::RateLimited { .. } => ProblemCode::RateLimited,
+            Self::RateLimited { .. } | Self::AddressLimited { .. } => ProblemCode::RateLimited,
             Self::QuotaExceeded { .. } => ProblemCode::QuotaExceeded,
             Self::BacklogFull { .. } => ProblemCode::BacklogFull,
             Self::Overloaded => ProblemCode::Overloaded,
@@ -176,6 +180,11 @@ impl Refusal {
                 )
             }
             Self::RateLimited { retry_after } => format!("The key may not send more requests now. Wait {retry_after} s."),
+            Self::AddressLimited { retry_after } => {
+                format!(
+                    "Too many requests from this address have proven no key and no session. Wait {retry_after} s, and see why they were refused."
+                )
+            }
             Self::QuotaExceeded { used, limit, renews_at, .. } => {
                 format!("{used} of {limit} fetches are used; the quota renews at {renews_at}.")
             }
@@ -201,6 +210,7 @@ impl Refusal {
             Self::InvalidPayload(errors) => json!({ "errors": errors }),
             Self::IdempotencyMismatch { first } => json!({ "jobId": first }),
             Self::RateLimited { .. } => json!({ "violated-policies": ["burst"] }),
+            Self::AddressLimited { .. } => json!({ "violated-policies": ["address"] }),
             Self::QuotaExceeded { used, limit, renews_at, .. } => {
                 json!({ "violated-policies": ["monthly"], "used": used, "limit": limit, "renewsAt": renews_at })
             }
@@ -229,7 +239,9 @@ impl Refusal {
     /// Seconds for `Retry-After`.
     const fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::RateLimited { retry_after } | Self::QuotaExceeded { retry_after, .. } => Some(*retry_after),
+            Self::RateLimited { retry_after } | Self::AddressLimited { retry_after } | Self::QuotaExceeded { retry_after, .. } => {
+                Some(*retry_after)
+            }
             Self::BacklogFull { .. } => Some(BACKLOG_RETRY_SECONDS),
             Self::SlowDown { interval } => Some(*interval as u64),
             Self::Overloaded | Self::OutcomeUnknown => Some(OVERLOADED_RETRY_SECONDS),
@@ -254,7 +266,7 @@ impl Refusal {
     fn type_uri(&self, public_url: &str) -> String {
         // Registered types where they fit, so that generic callers understand them.
         match self {
-            Self::RateLimited { .. } | Self::QuotaExceeded { .. } => {
+            Self::RateLimited { .. } | Self::AddressLimited { .. } | Self::QuotaExceeded { .. } => {
                 "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
             }
             Self::Overloaded => "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".to_owned(),
@@ -366,6 +378,7 @@ mod tests {
             Refusal::InvalidPayload(Vec::new()),
             Refusal::IdempotencyMismatch { first: JobId::from_bytes([0; 16]) },
             Refusal::RateLimited { retry_after: 1 },
+            Refusal::AddressLimited { retry_after: 1 },
             Refusal::QuotaExceeded { used: 1, limit: 1, renews_at: now, retry_after: 1 },
             Refusal::BacklogFull { waiting: 1, limit: 1 },
             Refusal::Overloaded,

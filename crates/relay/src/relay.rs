@@ -14,12 +14,13 @@ use crate::body::Bodies;
 use crate::clock_skew;
 use crate::config::Config;
 use crate::device_api::{Devices, PendingLinks};
+use crate::edge::{AddressLimits, Places, Tls, TlsError};
 use crate::keys::Keys;
 use crate::maintenance;
 use crate::metrics::Metrics;
 use crate::operator::PendingLink;
 use crate::router;
-use crate::server;
+use crate::server::{self, Service};
 use crate::state::{RelayState, Shared};
 
 /// Time that requests under way get when the relay shuts down.
@@ -48,6 +49,9 @@ pub enum StartError {
     /// The freshness window is wider than nonces are remembered.
     #[error("the freshness window may have at most {} s in all", domain::nonce_window::MAX_WINDOW_SECONDS)]
     Window,
+    /// The certificate or its key cannot be used.
+    #[error("TLS: {0}")]
+    Tls(#[from] TlsError),
     /// No plan has this name.
     #[error("there is no plan `{0}`")]
     UnknownPlan(String),
@@ -83,15 +87,32 @@ impl Relay {
                 "others can reach this relay, and no public URL is given: desktops on other machines must call it by its address"
             );
         }
+        let tls = config.tls.clone().map(Tls::load).transpose()?;
+        if tls.is_none() && !address.ip().is_loopback() && config.trusted_proxies.networks.is_empty() {
+            tracing::warn!(
+                %address,
+                "PLAIN HTTP: whoever is between can read jobs, keys that are being made, and sessions. Give the relay a certificate \
+                 (--tls-cert, --tls-key), or let it listen on loopback behind a proxy that has one (--trusted-proxy)"
+            );
+        }
         server::expect_file_handles();
 
         let state = Arc::new(open(&config, address).await?);
         let tasks = TaskTracker::new();
-        let open_connections = state.metrics.connections.clone();
-        let draining = state.draining.clone();
-        tasks.spawn(server::run(listener, router::router(Arc::clone(&state)), draining.clone(), tasks.clone(), open_connections.clone()));
+        let service = |router, tls| Service {
+            router,
+            tls,
+            places: Places::new(config.trusted_proxies.clone()),
+            draining: state.draining.clone(),
+            tasks: tasks.clone(),
+            open: state.metrics.connections.clone(),
+        };
+        tasks.spawn(server::run(listener, service(router::router(Arc::clone(&state)), tls.as_ref().map(Tls::acceptor))));
         if let Some(listener) = metrics_listener {
-            tasks.spawn(server::run(listener, router::metrics_router(Arc::clone(&state)), draining, tasks.clone(), open_connections));
+            tasks.spawn(server::run(listener, service(router::metrics_router(Arc::clone(&state)), None)));
+        }
+        if let Some(tls) = tls {
+            tasks.spawn(tls.follow_files(state.draining.clone()));
         }
         tasks.spawn(maintenance::run(Arc::clone(&state)));
         tasks.spawn(maintenance::reread(Arc::clone(&state)));
@@ -157,6 +178,7 @@ impl Relay {
 
 async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartError> {
     let now = config.clock.now();
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let settings = Settings {
         plans: config.plans.clone(),
         leases: config.leases,
@@ -173,9 +195,14 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         links: PendingLinks::default(),
         metrics: Metrics::new(started_seconds(now)),
         clock: Arc::clone(&config.clock),
-        public_url: config.public_url.as_deref().map_or_else(|| format!("http://{address}"), |url| url.trim_end_matches('/').to_owned()),
+        public_url: config
+            .public_url
+            .as_deref()
+            .map_or_else(|| format!("{scheme}://{address}"), |url| url.trim_end_matches('/').to_owned()),
         public_url_is_given: config.public_url.is_some(),
         host_names: config.host_names.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        address_limits: config.address_limit.map(AddressLimits::new),
         bodies: Bodies::new(config.held_body_bytes),
         operator_token: config.secrets.operator_token().clone(),
         operator_account: account.id,

@@ -10,7 +10,7 @@ use crate::path::PathParts;
 use crate::problem::{self, Refusal};
 use crate::route::{Audience, Endpoint, Route, router_of};
 use crate::state::Shared;
-use crate::{device_api, health, ingress, operator};
+use crate::{device_api, edge, health, ingress, operator};
 
 /// Every route.
 fn routes() -> Vec<Route> {
@@ -58,6 +58,7 @@ pub(crate) fn router(state: Shared) -> Router {
     router
         .fallback(|| async { Refusal::NotFound })
         .method_not_allowed_fallback(|| async { Refusal::MethodNotAllowed })
+        .layer(axum::middleware::from_fn_with_state(state.clone(), edge::admit))
         .layer(axum::middleware::from_fn_with_state(state.clone(), problem::write))
         .with_state(state)
 }

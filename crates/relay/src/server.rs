@@ -9,10 +9,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connection;
+use crate::edge::Places;
 
 /// Connections at once. Each costs some 100 KiB at worst; the bodies of all of them have a bound of their own
 /// ([`crate::body`]).
@@ -54,14 +56,20 @@ pub(crate) fn expect_file_handles() {
     }
 }
 
-/// Accepts connections until `draining`.
-pub(crate) async fn run(
-    listener: TcpListener,
-    router: Router,
-    draining: CancellationToken,
-    tasks: TaskTracker,
-    open: prometheus_client::metrics::gauge::Gauge,
-) {
+/// What is served, and how.
+pub(crate) struct Service {
+    pub(crate) router: Router,
+    /// None: plain HTTP.
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) places: Places,
+    pub(crate) draining: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) open: prometheus_client::metrics::gauge::Gauge,
+}
+
+/// Accepts connections until the relay drains.
+pub(crate) async fn run(listener: TcpListener, service: Service) {
+    let Service { router, tls, places: of_addresses, draining, tasks, open } = service;
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let place = tokio::select! {
@@ -80,12 +88,14 @@ pub(crate) async fn run(
                 continue;
             }
         };
-        let (router, draining, open) = (router.clone(), draining.clone(), open.clone());
+        // Closed without a word: whoever has a thousand connections knows how to use one of them.
+        let Some(of_address) = of_addresses.take(peer.ip()) else { continue };
+        let (router, tls, draining, open) = (router.clone(), tls.clone(), draining.clone(), open.clone());
         tasks.spawn(async move {
             open.inc();
-            connection::serve(stream, peer, router, draining).await;
+            connection::serve(stream, peer, tls, router, draining).await;
             open.dec();
-            drop(place);
+            drop((place, of_address));
         });
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body::Bodies;
 use crate::device_api::{Devices, PendingLinks};
+use crate::edge::{AddressLimits, TrustedProxies};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 
@@ -27,6 +28,9 @@ pub(crate) struct RelayState {
     /// Whether the public URL was given; otherwise desktops may know the relay by another name of this machine.
     pub(crate) public_url_is_given: bool,
     pub(crate) host_names: Vec<String>,
+    pub(crate) trusted_proxies: TrustedProxies,
+    /// None: addresses are not limited.
+    pub(crate) address_limits: Option<AddressLimits>,
     pub(crate) bodies: Bodies,
     pub(crate) operator_token: Secret,
     pub(crate) operator_account: protocol::AccountId,

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use domain::{LeasePolicy, Retention};
-use relay::{Config, InstallSecrets, Relay, StartError};
+use relay::{
+    AddressLimit, Config, InstallSecrets, InvalidAddressLimit, Network, ProxyHeaders, Relay, StartError, TlsFiles, TrustedProxies,
+};
 use serde_json::json;
 use store::DatabaseUrl;
 
@@ -18,7 +20,8 @@ use crate::{data_dir, output, signals};
 #[command(after_help = "\
 Examples:
   link-peeler relay
-  link-peeler relay --listen 0.0.0.0:7335 --public-url https://relay.example
+  link-peeler relay --listen 0.0.0.0:443 --public-url https://relay.example --tls-cert chain.pem --tls-key key.pem
+  link-peeler relay --public-url https://relay.example --trusted-proxy 127.0.0.1      (behind a proxy on this machine)
   link-peeler relay --database postgres://peeler@db.example/peeler --metrics-listen 127.0.0.1:9464
   link-peeler link list        (on this machine: desktops that ask to be linked)
 
@@ -38,6 +41,21 @@ pub(crate) struct Arguments {
     /// URL under which the world knows this relay; desktops sign it
     #[arg(long, env = "LINK_PEELER_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// Certificate with its chain, PEM: the relay speaks TLS itself. Read again when it changes
+    #[arg(long, env = "LINK_PEELER_TLS_CERT", value_name = "FILE", requires = "tls_key", help_heading = "Edge")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, env = "LINK_PEELER_TLS_KEY", value_name = "FILE", requires = "tls_cert", help_heading = "Edge")]
+    tls_key: Option<PathBuf>,
+    /// A reverse proxy that may say whom it speaks for: an address or a network; may be given more than once
+    #[arg(long = "trusted-proxy", env = "LINK_PEELER_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', help_heading = "Edge")]
+    trusted_proxies: Vec<Network>,
+    /// What trusted proxies write: `x-forwarded` (X-Forwarded-For, -Proto, -Host) or `forwarded` (RFC 7239)
+    #[arg(long, env = "LINK_PEELER_PROXY_HEADERS", value_name = "WHICH", default_value = "x-forwarded", help_heading = "Edge")]
+    proxy_headers: ProxyHeaders,
+    /// Requests a second and at once that an address may send without proving whose they are; `off` for no limit
+    #[arg(long, env = "LINK_PEELER_ADDRESS_LIMIT", value_name = "RATE:BURST", default_value_t = Limit::default(), help_heading = "Edge")]
+    address_limit: Limit,
     /// Days that ended jobs and their results are kept; longer than idempotency keys
     #[arg(long, env = "LINK_PEELER_RETENTION_DAYS", value_name = "DAYS", default_value_t = Retention::default().job_days())]
     retention_days: u32,
@@ -61,6 +79,33 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// A limit of addresses, or none.
+#[derive(Clone, Copy, Debug)]
+struct Limit(Option<AddressLimit>);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(Some(AddressLimit::default()))
+    }
+}
+
+impl std::str::FromStr for Limit {
+    type Err = InvalidAddressLimit;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddressLimit> {
+        if text == "off" { Ok(Self(None)) } else { text.parse().map(|limit| Self(Some(limit))) }
+    }
+}
+
+impl std::fmt::Display for Limit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0 {
+            Some(limit) => limit.fmt(f),
+            None => f.write_str("off"),
+        }
+    }
+}
+
 /// The SQLite file of a relay that is told of no other database.
 pub(crate) const DATABASE_FILE: &str = "relay.sqlite";
 
@@ -82,6 +127,9 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         leases,
         metrics_listen: arguments.metrics_listen,
         public_url: arguments.public_url,
+        tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
+        trusted_proxies: TrustedProxies { networks: arguments.trusted_proxies, headers: arguments.proxy_headers },
+        address_limit: arguments.address_limit.0,
         ..config(arguments.listen, arguments.database, &folder)?
     };
     let relay = Relay::start(config).await.map_err(failure)?;
@@ -106,7 +154,7 @@ pub(crate) fn config(listen: SocketAddr, database: Option<DatabaseUrl>, folder: 
 /// What a relay that did not start means to a script.
 pub(crate) fn failure(error: StartError) -> Failure {
     match error {
-        StartError::Window | StartError::UnknownPlan(_) => Failure::usage(error),
+        StartError::Window | StartError::UnknownPlan(_) | StartError::Tls(_) => Failure::usage(error),
         StartError::Listen { .. } | StartError::Store(_) => Failure::Unreachable(error.into()),
     }
 }

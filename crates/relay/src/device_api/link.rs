@@ -17,7 +17,7 @@ use store::LinkStanding;
 use super::keys::is_name;
 use super::pending::{CODE_SECONDS, Decision, Pending};
 use crate::answer;
-use crate::connection::Ends;
+use crate::edge;
 use crate::problem::Refusal;
 use crate::state::{RelayState, Shared};
 
@@ -28,7 +28,7 @@ const DEVICE_CODE_BYTES: usize = 32;
 
 /// `POST /api/device/link`
 pub(crate) async fn start(State(state): State<Shared>, request: Request) -> Result<Response, Refusal> {
-    let address = request.extensions().get::<Ends>().map_or_else(String::new, |ends| ends.peer.ip().to_string());
+    let address = edge::client_address(request.extensions()).to_string();
     let message: LinkRequest = read(&state, request).await?;
     let mut faults = Vec::new();
     let public_key = DevicePublicKey::from_hex(&message.public_key);

@@ -15,6 +15,7 @@ use store::DeviceRecord;
 
 use super::target;
 use crate::body::{self, Place};
+use crate::edge;
 use crate::problem::Refusal;
 use crate::state::{RelayState, Shared};
 
@@ -44,6 +45,7 @@ impl<M: DeserializeOwned + Send> FromRequest<Shared> for FromDevice<M> {
         body::expect_within(&body, MAX_REPORT_BYTES)?;
         let target_uri = target::uri(state, &parts);
         let device = authenticate(state, parts.method.as_str(), &target_uri, &claim, received_at).await?;
+        edge::proven(state, &parts.extensions);
         let body = state.bodies.read(body, MAX_REPORT_BYTES).await?;
         claim.verify_body(&body.bytes).map_err(|fault| refusal(fault, "", received_at))?;
         if !state.devices.spend_nonce(device.id, claim.nonce, received_at) {

@@ -2,27 +2,36 @@
 //! Host header says it, and counts only when it names this relay: a signature made for another host must be worth nothing
 //! here.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 
 use crate::connection::Ends;
+use crate::edge::CameFrom;
 use crate::state::RelayState;
 
-/// The port of an `http` URL that names none.
+/// The port of an `http` URL that names none, and of an `https` one.
 const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
 
 /// The absolute URI of a request. Of one that was sent to a stranger's name, it is the URI that would have been right.
 pub(crate) fn uri(state: &RelayState, parts: &Parts) -> String {
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     if !state.public_url_is_given
-        && let Some(host) = host(&parts.headers, parts.uri.authority())
-        && let Some(ends) = parts.extensions.get::<Ends>()
-        && names(&host, ends.local, &state.host_names)
+        && let (Some(came_from), Some(ends)) = (parts.extensions.get::<CameFrom>(), parts.extensions.get::<Ends>())
     {
-        return format!("http://{host}{target}");
+        let scheme = if came_from.is_secure() { "https" } else { "http" };
+        // What a trusted proxy was asked for is what desktops know the relay by.
+        if let Some(host) = came_from.forwarded_host() {
+            return format!("{scheme}://{host}{target}");
+        }
+        if let Some(host) = host(&parts.headers, parts.uri.authority())
+            && names(&host, ends, &state.host_names)
+        {
+            return format!("{scheme}://{host}{target}");
+        }
     }
     format!("{}{target}", state.public_url)
 }
@@ -39,9 +48,10 @@ fn host(headers: &HeaderMap, authority: Option<&Authority>) -> Option<Authority>
 
 /// Whether a host is this relay, which a connection reached at `local`: by that very address, as the machine itself does
 /// over loopback, or by one of the machine's own names.
-fn names(host: &Authority, local: SocketAddr, own_names: &[String]) -> bool {
+fn names(host: &Authority, Ends { local, is_secure, .. }: &Ends, own_names: &[String]) -> bool {
     let name = host.host();
-    if host.as_str().contains('@') || host.port_u16().unwrap_or(HTTP) != local.port() {
+    let usual_port = if *is_secure { HTTPS } else { HTTP };
+    if host.as_str().contains('@') || host.port_u16().unwrap_or(usual_port) != local.port() {
         return false;
     }
     if let Ok(address) = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
@@ -55,7 +65,8 @@ mod tests {
     use super::*;
 
     fn is_named(host: &str, local: &str) -> bool {
-        names(&host.parse().unwrap(), local.parse().unwrap(), &["desk.lan".to_owned()])
+        let local = local.parse().unwrap();
+        names(&host.parse().unwrap(), &Ends { peer: local, local, is_secure: local.port() == 443 }, &["desk.lan".to_owned()])
     }
 
     #[test]
@@ -71,6 +82,7 @@ mod tests {
             ("desk.lan:7335", "192.0.2.7:7335"),
             ("DESK.lan", "192.0.2.7:80"),
             ("192.0.2.7", "192.0.2.7:80"),
+            ("desk.lan", "192.0.2.7:443"),
         ] {
             assert!(is_named(host, local), "{host} at {local}");
         }

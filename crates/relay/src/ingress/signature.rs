@@ -17,6 +17,7 @@ use protocol::{FetchRequest, UnixMillis};
 use sha2::{Digest, Sha256};
 
 use crate::body::{Place, WholeBody};
+use crate::edge;
 use crate::ingress::limits::Limits;
 use crate::keys::CachedKey;
 use crate::problem::{Received, Refusal, Refused};
@@ -129,6 +130,7 @@ async fn authenticate(
             Received { body_bytes: body.len(), body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(body)), base: target.recipe() };
         return Err(Refused(None, Refusal::InvalidCredentials(received)));
     };
+    edge::proven(state, &parts.extensions);
     let (received_at, timestamp_seconds) = (state.now(), headers.timestamp_seconds());
     let burst = key.burst.as_ref().map(Burst::last);
     let mut caller = Caller { key, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, burst };

@@ -2,22 +2,27 @@
 //! relay that is real but for its clock.
 #![allow(clippy::unwrap_used)]
 
+mod addresses;
 mod batch;
 mod bodies;
 mod desk;
 mod device_signatures;
 mod devices;
 mod flood;
+mod frames;
 mod framing;
 mod health;
+mod http2;
 mod jobs;
 mod keys;
+mod last_units;
 mod leases;
 mod limits;
 mod linking;
 mod log;
 mod mutations;
 mod noise;
+mod one_packet;
 mod order;
 mod problems;
 mod races;
@@ -27,5 +32,6 @@ mod signatures;
 mod silence;
 mod slowness;
 mod stage;
+mod tls;
 mod vectors;
 mod wire;

@@ -26,6 +26,10 @@ api_links = false
 api_links = true
 monthly_fetches = 10
 
+[one_a_month]
+api_links = true
+monthly_fetches = 1
+
 [two_waiting]
 api_links = true
 jobs_waiting = 2
