@@ -211,6 +211,7 @@ mod tests {
             lease_seconds: 15,
             tracking_url: "https://trk.example/a1".to_owned(),
             expected_domain: None,
+            expectation: protocol::RowExpectation::default(),
             context: Context::default(),
             deadline: UnixMillis::from_seconds(100_000),
         }

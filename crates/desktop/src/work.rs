@@ -26,7 +26,12 @@ pub(crate) fn take_up(run: &Arc<Run>, job: LeasedJob, relay_time: UnixMillis) {
 
 async fn work(run: Arc<Run>, job: LeasedJob, stop: CancellationToken) {
     let lease = HeldJob { job_id: job.job_id, fence: job.fence };
-    let request = ResolveRequest { tracking_url: job.tracking_url, expected_domain: job.expected_domain, context: job.context };
+    let request = ResolveRequest {
+        tracking_url: job.tracking_url,
+        expected_domain: job.expected_domain,
+        expectation: job.expectation,
+        context: job.context,
+    };
     let began = Instant::now();
     let resolving = tokio::time::timeout(JOB_LIMIT, AssertUnwindSafe(run.resolver.resolve(&request)).catch_unwind());
     let ended = tokio::select! {

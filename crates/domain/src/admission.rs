@@ -53,6 +53,8 @@ pub struct Request<'a> {
     pub month: Month,
     /// About its nonce.
     pub nonce: NonceFact,
+    /// Whether a person excluded its row.
+    pub row_is_skipped: bool,
 }
 
 /// What is decided about one request. Refusals are answers, not errors.
@@ -60,6 +62,9 @@ pub struct Request<'a> {
 pub enum Decision {
     /// A new job is to be made.
     Accept,
+    /// A new job is to be made that ends at once: its row is excluded. It sends nothing and waits nowhere, so it takes
+    /// neither quota nor a place in the backlog.
+    AcceptSkipped,
     /// It repeats an earlier admission and makes nothing.
     Replay(JobId),
     /// The key has used this nonce within the window.
@@ -146,6 +151,11 @@ impl<'a> Ledger<'a> {
         let Some(plan) = self.plans.get(&account).filter(|plan| plan.api_links) else {
             return Decision::PlanRequired;
         };
+        let remembered = Earlier { job_id: request.new_job_id, fingerprint: request.fingerprint };
+        if request.row_is_skipped {
+            self.earlier.insert(request.logical, remembered);
+            return Decision::AcceptSkipped;
+        }
         let used = self.used.entry((account, environment, request.month)).or_default();
         if plan.monthly_fetches.is_some_and(|limit| *used >= limit) {
             return Decision::QuotaExceeded;
@@ -156,7 +166,7 @@ impl<'a> Ledger<'a> {
         }
         *used += 1;
         *waiting += 1;
-        self.earlier.insert(request.logical, Earlier { job_id: request.new_job_id, fingerprint: request.fingerprint });
+        self.earlier.insert(request.logical, remembered);
         Decision::Accept
     }
 
@@ -198,6 +208,7 @@ mod tests {
             new_job_id: job(n),
             month: MAY,
             nonce: NonceFact::Fresh,
+            row_is_skipped: false,
         }
     }
 
@@ -284,5 +295,17 @@ mod tests {
         ledger.enter_usage(ACCOUNT, Environment::Live, MAY, 1);
         let june = Request { month: Month::of_number(MAY.number() + 1), ..request("b", 1, 2) };
         assert_eq!([ledger.decide(&request("a", 1, 1)), ledger.decide(&june)], [Decision::QuotaExceeded, Decision::Accept]);
+    }
+
+    #[test]
+    fn an_excluded_row_takes_neither_quota_nor_backlog() {
+        let (plans, full) = (Plans::from_toml("[p]\napi_links = true\nmonthly_fetches = 0\njobs_waiting = 0").unwrap(), "p");
+        let mut ledger = Ledger::default();
+        ledger.enter_account(ACCOUNT, plans.get(full).unwrap());
+        let skipped = Request { row_is_skipped: true, ..request("a", 1, 1) };
+        assert_eq!(ledger.decide(&skipped), Decision::AcceptSkipped);
+        assert_eq!(ledger.decide(&skipped), Decision::Replay(job(1)));
+        assert_eq!(ledger.decide(&request("b", 1, 2)), Decision::QuotaExceeded);
+        assert_eq!((ledger.standing(ACCOUNT, Environment::Live, MAY).used, ledger.backlog(ACCOUNT).0), (0, 0));
     }
 }

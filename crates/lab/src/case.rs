@@ -1,6 +1,6 @@
 //! The cases, as data: what a link of each kind should be concluded as.
 
-use protocol::Conclusion;
+use protocol::{Conclusion, RequiredParameter, RowExpectation};
 
 /// One link of the lab.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,10 @@ pub struct Case {
     pub description: &'static str,
     /// The domain that the request should expect; `None` for any.
     pub expected_domain: Option<&'static str>,
+    /// Query parameters that the row requires of the final URL; without a value, any will do.
+    pub required: &'static [(&'static str, Option<&'static str>)],
+    /// Path of the lab's own page that the row has accepted before.
+    pub accepted_path: Option<&'static str>,
     /// What a desktop with a browser concludes.
     pub expected: Conclusion,
     /// Path, query and fragment of the final URL, when it is the lab's own.
@@ -27,7 +31,30 @@ pub struct Case {
 
 impl Case {
     const fn new(group: &'static str, name: &'static str, path: &'static str, expected: Conclusion, description: &'static str) -> Self {
-        Self { name, group, path, description, expected_domain: None, expected, final_path: None, needs_browser: false, is_slow: false }
+        Self {
+            name,
+            group,
+            path,
+            description,
+            expected_domain: None,
+            required: &[],
+            accepted_path: None,
+            expected,
+            final_path: None,
+            needs_browser: false,
+            is_slow: false,
+        }
+    }
+
+    /// What the row asks of the final URL beyond its domain, in a lab at this URL.
+    #[must_use]
+    pub fn expectation(&self, lab_url: &str) -> RowExpectation {
+        let parameter =
+            |(name, value): &(&str, Option<&str>)| RequiredParameter { name: (*name).to_owned(), value: value.map(str::to_owned) };
+        RowExpectation {
+            required_parameters: self.required.iter().map(parameter).collect(),
+            accepted_url: self.accepted_path.map(|path| format!("{lab_url}{path}")),
+        }
     }
 
     const fn to(mut self, final_path: &'static str) -> Self {
@@ -37,6 +64,16 @@ impl Case {
 
     const fn expecting(mut self, domain: &'static str) -> Self {
         self.expected_domain = Some(domain);
+        self
+    }
+
+    const fn requiring(mut self, required: &'static [(&'static str, Option<&'static str>)]) -> Self {
+        self.required = required;
+        self
+    }
+
+    const fn accepted(mut self, path: &'static str) -> Self {
+        self.accepted_path = Some(path);
         self
     }
 
@@ -227,6 +264,39 @@ pub static CASES: &[Case] = &[
     Case::new("Dead offers", "wrong-domain", "/mismatch", Conclusion::DestinationMismatch, "A good page, on another domain than expected")
         .to("/landing")
         .expecting("shop.northfold.example"),
+    Case::new(
+        "What a row asks for",
+        "parameter-kept",
+        "/parameters?click=c-1843&sub=north",
+        Conclusion::Valid,
+        "The required parameter arrives with its value",
+    )
+    .to("/landing?sub=NORTH&session=7")
+    .requiring(&[("session", None), ("sub", Some("NORTH"))]),
+    Case::new(
+        "What a row asks for",
+        "parameter-lost",
+        "/parameters?click=c-1844&sub=north",
+        Conclusion::ParametersMissing,
+        "A required parameter is dropped on the way",
+    )
+    .to("/landing?sub=NORTH&session=7")
+    .requiring(&[("click", None)]),
+    Case::new(
+        "What a row asks for",
+        "parameter-altered",
+        "/parameters?click=c-1845&sub=north",
+        Conclusion::ParametersMissing,
+        "A required parameter arrives with another value",
+    )
+    .to("/landing?sub=NORTH&session=7")
+    .requiring(&[("sub", Some("north"))]),
+    Case::new("What a row asks for", "accepted", "/chain/302/2", Conclusion::Valid, "It lands where it was accepted before")
+        .to("/landing")
+        .accepted("/landing/?session=of-another-day"),
+    Case::new("What a row asks for", "drifted", "/chain/302/4", Conclusion::Drifted, "It lands elsewhere than was accepted before")
+        .to("/landing")
+        .accepted("/landing-of-last-year"),
 ];
 
 #[cfg(test)]
@@ -241,15 +311,9 @@ mod tests {
         let paths: HashSet<_> = CASES.iter().map(|case| case.path).collect();
         assert_eq!((names.len(), paths.len()), (CASES.len(), CASES.len()));
         let concluded: HashSet<_> = CASES.iter().map(|case| case.expected).collect();
-        // Decided without a request, by the desktop's context, or by what a row asks for beyond its link.
-        let not_by_a_link = [
-            Conclusion::SkippedByOperator,
-            Conclusion::SkippedByRule,
-            Conclusion::NotExecuted,
-            Conclusion::ContextUnavailable,
-            Conclusion::ParametersMissing,
-            Conclusion::Drifted,
-        ];
+        // Decided without a request, or by the desktop's context.
+        let not_by_a_link =
+            [Conclusion::SkippedByOperator, Conclusion::SkippedByRule, Conclusion::NotExecuted, Conclusion::ContextUnavailable];
         for conclusion in Conclusion::ALL {
             assert_eq!(concluded.contains(conclusion), !not_by_a_link.contains(conclusion), "{conclusion}");
         }

@@ -16,6 +16,9 @@ struct Listed {
     path: &'static str,
     description: &'static str,
     expected_domain: Option<&'static str>,
+    /// Names, with values where the row asks for one.
+    required_parameters: &'static [(&'static str, Option<&'static str>)],
+    accepted_path: Option<&'static str>,
     expected: &'static str,
     final_path: Option<&'static str>,
     needs_browser: bool,
@@ -23,8 +26,21 @@ struct Listed {
 
 impl Listed {
     const fn of(case: &Case) -> Self {
-        let Case { name, group, path, description, expected_domain, expected, final_path, needs_browser, is_slow: _ } = *case;
-        Self { name, group, path, description, expected_domain, expected: expected.code(), final_path, needs_browser }
+        let Case {
+            name,
+            group,
+            path,
+            description,
+            expected_domain,
+            required: required_parameters,
+            accepted_path,
+            expected,
+            final_path,
+            needs_browser,
+            is_slow: _,
+        } = *case;
+        let expected = expected.code();
+        Self { name, group, path, description, expected_domain, required_parameters, accepted_path, expected, final_path, needs_browser }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
+use crate::expectation::RowExpectation;
 use crate::fetch_request::Context;
 use crate::ids::{JobId, PollId};
 use crate::result::JobResult;
@@ -88,6 +89,9 @@ pub struct LeasedJob {
     /// Where it should land.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_domain: Option<String>,
+    /// What else the job's row asks of the final URL.
+    #[serde(flatten)]
+    pub expectation: RowExpectation,
     /// What the request should look like.
     #[serde(default, skip_serializing_if = "Context::is_empty")]
     pub context: Context,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
 use crate::conclusion::{Class, Conclusion};
+use crate::expectation::RequiredParameter;
 use crate::ids::JobId;
 
 /// One item of a source.
@@ -23,6 +24,12 @@ pub struct Row {
     pub tracking_url: String,
     /// Where it should land.
     pub expected_domain: Option<String>,
+    /// Query parameters that must reach the final URL.
+    #[serde(default)]
+    pub required_parameters: Vec<RequiredParameter>,
+    /// The final URL that was accepted before: another host or path is drift.
+    #[serde(default)]
+    pub accepted_url: Option<String>,
     /// The class of the last conclusion, in the words of a sheet.
     pub check_status: CheckStatus,
     /// Where it landed.

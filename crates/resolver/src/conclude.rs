@@ -2,9 +2,9 @@
 //! (`protocol::Conclusion`): the first that holds. What never leaves a desktop without a request (`skipped_*`,
 //! `not_executed`) is decided elsewhere; `input_invalid` before there is a chain.
 
-use protocol::Conclusion;
 use protocol::fetch_request::canonical_domain;
 use protocol::result::Engine;
+use protocol::{Conclusion, RequiredParameter, RowExpectation};
 use url::Url;
 
 use crate::chain::{Chain, Content, End, Page};
@@ -15,19 +15,8 @@ use crate::rules::Rules;
 pub struct Expectation {
     /// Registrable domain or host where it should land.
     pub domain: Option<String>,
-    /// Query parameters that the final URL must have.
-    pub required_parameters: Vec<RequiredParameter>,
-    /// The final URL that was accepted before; another host or path is drift.
-    pub accepted_url: Option<Url>,
-}
-
-/// A query parameter that must reach the landing page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequiredParameter {
-    /// Its name, decoded.
-    pub name: String,
-    /// Its value, decoded; `None` when any value but an empty one will do.
-    pub value: Option<String>,
+    /// What else is asked of the final URL.
+    pub row: RowExpectation,
 }
 
 /// A conclusion with its grounds.
@@ -105,14 +94,14 @@ fn conclude_page(chain: &Chain, page: &Page, expectation: &Expectation, rules: &
     if let Some(domain) = expectation.domain.as_deref().filter(|domain| !is_within(host, domain)) {
         return failing(Conclusion::DestinationMismatch, format!("it lands on `{host}`, expected `{domain}`"));
     }
-    if let Some(lost) = expectation.required_parameters.iter().find(|required| !required.is_in(&url)) {
-        return failing(Conclusion::ParametersMissing, format!("the parameter `{}` is lost, emptied or altered", lost.name));
+    let RowExpectation { required_parameters, accepted_url } = &expectation.row;
+    if let Some(fault) = required_parameters.iter().find_map(|required| fault_of(required, &url)) {
+        return failing(Conclusion::ParametersMissing, fault);
     }
-    if let Some(accepted) = expectation.accepted_url.as_ref().filter(|accepted| place(accepted) != place(&url)) {
-        return failing(
-            Conclusion::Drifted,
-            format!("it lands on `{}`, accepted was `{}`", shortened(url.as_str()), shortened(accepted.as_str())),
-        );
+    // An accepted URL that cannot be read is not the one where it lands: a person should look.
+    let is_there = |accepted: &str| Url::parse(accepted).is_ok_and(|accepted| place(&accepted) == place(&url));
+    if let Some(accepted) = accepted_url.as_deref().filter(|accepted| !is_there(accepted)) {
+        return failing(Conclusion::Drifted, format!("it lands on `{}`, accepted was `{}`", shortened(url.as_str()), shortened(accepted)));
     }
     let hops = chain.hops.len();
     let detail = format!("lands on `{host}` with status {status} after {hops} hop{}", if hops == 1 { "" } else { "s" });
@@ -129,9 +118,17 @@ const fn gate(status: u16) -> &'static str {
     }
 }
 
-impl RequiredParameter {
-    fn is_in(&self, url: &Url) -> bool {
-        url.query_pairs().any(|(name, value)| name == self.name && self.value.as_ref().map_or(!value.is_empty(), |own| *own == value))
+/// What became of a parameter that must be there; `None` when it is. Of several with the name one suffices.
+fn fault_of(required: &RequiredParameter, url: &Url) -> Option<String> {
+    let name = shortened(&required.name);
+    let mut arrived = url.query_pairs().filter(|(name, _)| *name == required.name).map(|(_, value)| value).peekable();
+    let Some(first) = arrived.peek().cloned() else { return Some(format!("the parameter `{name}` is lost on the way")) };
+    match &required.value {
+        None if arrived.all(|value| value.is_empty()) => Some(format!("the parameter `{name}` arrives without its value")),
+        Some(own) if !arrived.any(|value| value == own.as_str()) => {
+            Some(format!("the parameter `{name}` arrives as `{}`, required is `{}`", shortened(&first), shortened(own)))
+        }
+        None | Some(_) => None,
     }
 }
 
@@ -143,10 +140,11 @@ fn is_within(host: &str, domain: &str) -> bool {
     host == domain || host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// Where a URL is, without what differs at each visit: scheme, query and fragment; and without `www.` and a last slash.
-fn place(url: &Url) -> (String, String) {
+/// Where a URL is, without what differs at each visit: scheme, query and fragment; and without `www.`, a last slash and the
+/// port that goes without saying.
+fn place(url: &Url) -> (&str, Option<u16>, &str) {
     let host = url.host_str().unwrap_or_default();
-    (host.strip_prefix("www.").unwrap_or(host).trim_end_matches('.').to_owned(), url.path().trim_end_matches('/').to_owned())
+    (host.strip_prefix("www.").unwrap_or(host).trim_end_matches('.'), url.port(), url.path().trim_end_matches('/'))
 }
 
 /// What fits into a sentence.
@@ -233,18 +231,45 @@ mod tests {
             change(&mut expectation);
             conclude(&chain(page(200, Content::Document)), &expectation, &Rules::default()).conclusion
         };
-        let required = |name: &str, value: Option<&str>| RequiredParameter { name: name.into(), value: value.map(str::to_owned) };
+        let required = |name: &str, value: Option<&str>| vec![RequiredParameter { name: name.into(), value: value.map(str::to_owned) }];
         assert_eq!(of(&|_| ()), Conclusion::Valid);
         assert_eq!(of(&|e| e.domain = Some("hop.example".into())), Conclusion::DestinationMismatch);
         let mut landed = chain(page(200, Content::Document));
         landed.hops[1].url = "https://www.xn--bcher-kva.example/".to_owned();
         let unicode = Expectation { domain: Some("B\u{fc}cher.example".into()), ..Expectation::default() };
         assert_eq!(conclude(&landed, &unicode, &Rules::default()).conclusion, Conclusion::Valid);
-        assert_eq!(of(&|e| e.required_parameters = vec![required("sub", Some("1"))]), Conclusion::Valid);
-        assert_eq!(of(&|e| e.required_parameters = vec![required("sub", Some("2"))]), Conclusion::ParametersMissing);
-        assert_eq!(of(&|e| e.required_parameters = vec![required("e", None)]), Conclusion::ParametersMissing);
-        assert_eq!(of(&|e| e.accepted_url = Url::parse("http://shop.example/offer/").ok()), Conclusion::Valid);
-        assert_eq!(of(&|e| e.accepted_url = Url::parse("https://shop.example/other").ok()), Conclusion::Drifted);
+        for (name, value, expected) in [
+            ("sub", Some("1"), Conclusion::Valid),
+            ("sub", None, Conclusion::Valid),
+            ("e", Some(""), Conclusion::Valid),
+            ("sub", Some("2"), Conclusion::ParametersMissing),
+            ("e", None, Conclusion::ParametersMissing),
+            ("lost", None, Conclusion::ParametersMissing),
+        ] {
+            assert_eq!(of(&|e| e.row.required_parameters = required(name, value)), expected, "{name} {value:?}");
+        }
+        let accepted = |url: &str| of(&|e| e.row.accepted_url = Some(url.to_owned()));
+        assert_eq!(accepted("http://shop.example/offer/"), Conclusion::Valid);
+        assert_eq!(accepted("https://www.shop.example/offer?another=visit#x"), Conclusion::Valid);
+        assert_eq!(accepted("https://shop.example/other"), Conclusion::Drifted);
+        assert_eq!(accepted("https://shop.example:8443/offer"), Conclusion::Drifted);
+        assert_eq!(accepted("no URL"), Conclusion::Drifted);
+        let both = of(&|e| {
+            e.row.required_parameters = required("lost", None);
+            e.row.accepted_url = Some("https://shop.example/other".to_owned());
+        });
+        assert_eq!(both, Conclusion::ParametersMissing);
+    }
+
+    #[test]
+    fn what_became_of_a_required_parameter_is_said() {
+        let url = Url::parse("https://shop.example/?sub=A%20B&sub=c&e=").unwrap();
+        let fault = |text: &str| fault_of(&text.parse().unwrap(), &url);
+        assert_eq!(fault("sub=A B"), None);
+        assert_eq!(fault("sub=c"), None);
+        assert_eq!(fault("sub=x").as_deref(), Some("the parameter `sub` arrives as `A B`, required is `x`"));
+        assert_eq!(fault("e").as_deref(), Some("the parameter `e` arrives without its value"));
+        assert_eq!(fault("click").as_deref(), Some("the parameter `click` is lost on the way"));
     }
 
     #[test]

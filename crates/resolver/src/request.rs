@@ -1,6 +1,6 @@
 //! What to resolve.
 
-use protocol::Context;
+use protocol::{Context, RowExpectation};
 
 /// One tracking URL, where it should land, and what the requests should look like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub struct ResolveRequest {
     pub tracking_url: String,
     /// Registrable domain or host where it should land; `None` for anywhere.
     pub expected_domain: Option<String>,
+    /// What else is asked of the final URL.
+    pub expectation: RowExpectation,
     /// What the requests should look like to the link.
     pub context: Context,
 }

@@ -98,7 +98,7 @@ impl Resolver {
             Ok(url) => crate::location::escape_path(url),
             Err(fault) => return report::input_invalid(&fault, now()),
         };
-        let expectation = Expectation { domain: request.expected_domain.clone(), ..Expectation::default() };
+        let expectation = Expectation { domain: request.expected_domain.clone(), row: request.expectation.clone() };
         let (chain, verdict) = shared.attempts(url, request, &expectation).await;
         log(&chain, &verdict);
         report::result(chain, verdict, now())

@@ -22,6 +22,7 @@ async fn check(lab: &Lab, resolver: &Resolver, case: &Case, engine: EngineChoice
     let request = ResolveRequest {
         tracking_url: lab.tracking_url(case),
         expected_domain: case.expected_domain.map(str::to_owned),
+        expectation: case.expectation(&lab.url()),
         context: Context { engine: Some(engine), ..Context::default() },
     };
     let result = resolver.resolve(&request).await;

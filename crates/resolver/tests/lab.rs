@@ -22,6 +22,7 @@ async fn check(lab: &Lab, resolver: &Resolver, case: &Case) -> Result<(), String
     let request = ResolveRequest {
         tracking_url: lab.tracking_url(case),
         expected_domain: case.expected_domain.map(str::to_owned),
+        expectation: case.expectation(&lab.url()),
         context: Context { engine: Some(EngineChoice::Http), ..Context::default() },
     };
     let result = resolver.resolve(&request).await;

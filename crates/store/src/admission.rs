@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::admission::{Decision, Earlier, Ledger, LogicalJob, Request, Standing};
-use domain::audit::Entry;
+use domain::audit::{Actor, Entry};
 use domain::{Month, Plans};
-use protocol::fetch_request::Fingerprint;
-use protocol::{AccountId, Environment, FetchRequest, JobId, JobState, KeyId, UnixMillis};
+use protocol::fetch_request::{DEFAULT_DEADLINE_SECONDS, Fingerprint};
+use protocol::{AccountId, Context, Environment, FetchRequest, JobId, JobState, KeyId, UnixMillis};
 use tokio::sync::oneshot;
 
 use crate::counters::{Backlog, Usage, backlog_changes, usage_changes};
@@ -16,6 +16,7 @@ use crate::job::{self, JobRecord};
 use crate::nonce::{self, NonceHash};
 use crate::operation::Transaction;
 use crate::session::{Batch, Session, Value};
+use crate::skip::{self, Skipped};
 use crate::statement;
 
 /// Every job of a caller has this priority; the lower, the sooner.
@@ -26,7 +27,7 @@ pub(crate) const PRIORITY: i64 = 100;
 pub struct AdmissionRequest {
     account: AccountId,
     environment: Environment,
-    key_id: KeyId,
+    asked_by: AskedBy,
     nonce_hash: NonceHash,
     timestamp_seconds: i64,
     fetch: FetchRequest,
@@ -50,13 +51,44 @@ impl AdmissionRequest {
             account,
             environment,
             nonce_hash: nonce::hash(key_id.as_str(), nonce),
-            key_id: key_id.clone(),
+            asked_by: AskedBy::Key(key_id.clone()),
             timestamp_seconds,
             fingerprint: fetch.fingerprint(),
-            context_json: (!fetch.context.is_empty()).then(|| serde_json::to_string(&fetch.context).unwrap_or_default()),
+            context_json: context_json(&fetch),
             new_job_id: JobId::random(received_at),
             received_at,
             expires_at: received_at.plus_seconds(fetch.deadline_seconds.into()),
+            fetch,
+        }
+    }
+
+    /// A wish of a person to check a row again, admitted as a caller's is: the same quota, the same backlog.
+    #[must_use]
+    pub(crate) fn recheck((account, environment): (AccountId, Environment), row: RecheckedRow, by: Actor, now: UnixMillis) -> Self {
+        let RecheckedRow { source, row_id, tracking_url, context } = row;
+        let new_job_id = JobId::random(now);
+        let fetch = FetchRequest {
+            // No two jobs have one id, and no API key has this name: neither idempotency key nor nonce meets another.
+            idempotency_key: format!("{RECHECK}/{new_job_id}"),
+            tracking_url,
+            source,
+            row_id,
+            // The row's own is used.
+            expected_domain: None,
+            context,
+            deadline_seconds: DEFAULT_DEADLINE_SECONDS,
+        };
+        Self {
+            account,
+            environment,
+            nonce_hash: nonce::hash(RECHECK, &new_job_id.to_string()),
+            asked_by: AskedBy::Person(by),
+            timestamp_seconds: now.seconds(),
+            fingerprint: fetch.fingerprint(),
+            context_json: context_json(&fetch),
+            new_job_id,
+            received_at: now,
+            expires_at: now.plus_seconds(fetch.deadline_seconds.into()),
             fetch,
         }
     }
@@ -121,17 +153,26 @@ impl AdmissionRequest {
 
     /// What the audit says of it, when it made or found this job.
     fn entry(&self, decision: &Decision) -> Option<Entry> {
-        let (key, environment) = (self.key_id.clone(), self.environment);
-        match decision {
-            Decision::Accept => Some(Entry::Admitted { key, environment, jobs: vec![self.new_job_id] }),
-            Decision::Replay(job_id) => Some(Entry::Replayed { key, environment, jobs: vec![*job_id] }),
+        let environment = self.environment;
+        match (decision, &self.asked_by) {
+            (Decision::Accept | Decision::AcceptSkipped, AskedBy::Key(key)) => {
+                Some(Entry::Admitted { key: key.clone(), environment, jobs: vec![self.new_job_id] })
+            }
+            (Decision::Accept | Decision::AcceptSkipped, AskedBy::Person(by)) => {
+                Some(Entry::Rechecked { by: by.clone(), environment, jobs: vec![self.new_job_id] })
+            }
+            (Decision::Replay(job_id), AskedBy::Key(key)) => Some(Entry::Replayed { key: key.clone(), environment, jobs: vec![*job_id] }),
             // Whoever asked knows more of the request than is needed to refuse it, and has it recorded.
-            Decision::NonceReused
-            | Decision::NonceForgotten
-            | Decision::IdempotencyMismatch(_)
-            | Decision::PlanRequired
-            | Decision::QuotaExceeded
-            | Decision::BacklogFull => None,
+            (
+                Decision::Replay(_)
+                | Decision::NonceReused
+                | Decision::NonceForgotten
+                | Decision::IdempotencyMismatch(_)
+                | Decision::PlanRequired
+                | Decision::QuotaExceeded
+                | Decision::BacklogFull,
+                AskedBy::Key(_) | AskedBy::Person(_),
+            ) => None,
         }
     }
 
@@ -153,6 +194,32 @@ impl AdmissionRequest {
         }
     }
 }
+
+/// Who asked for a job.
+#[derive(Debug)]
+enum AskedBy {
+    /// A caller, by this key.
+    Key(KeyId),
+    /// A person who wants a row checked again.
+    Person(Actor),
+}
+
+/// The context as it is stored; none for an empty one.
+fn context_json(fetch: &FetchRequest) -> Option<String> {
+    (!fetch.context.is_empty()).then(|| serde_json::to_string(&fetch.context).unwrap_or_default())
+}
+
+/// What a recheck takes over from its row.
+#[derive(Debug)]
+pub(crate) struct RecheckedRow {
+    pub(crate) source: String,
+    pub(crate) row_id: String,
+    pub(crate) tracking_url: String,
+    pub(crate) context: Context,
+}
+
+/// Under which name rechecks spend nonces and are remembered.
+const RECHECK: &str = "recheck";
 
 /// Account, environment, source and row id.
 type RowKey<'r> = (AccountId, Environment, &'r str, &'r str);
@@ -224,15 +291,17 @@ pub(crate) async fn admit(transaction: &mut Transaction<'_>, batch: &mut [Pendin
 }
 
 async fn decide_and_apply(transaction: &mut Transaction<'_>, requests: &[&AdmissionRequest]) -> Result<Vec<AdmissionAnswer>, StoreError> {
-    let mut ledger = gather_facts(&mut transaction.session, &transaction.settings.plans, requests).await?;
+    let (mut ledger, skipped) = gather_facts(&mut transaction.session, &transaction.settings.plans, requests).await?;
     let nonces: Vec<_> = requests.iter().map(|request| (&request.account, &request.nonce_hash, request.timestamp_seconds)).collect();
     let received_at = requests.iter().map(|request| request.received_at).max().unwrap_or_default();
     let nonces = nonce::spend(transaction, &nonces, received_at).await?;
 
     let decisions: Vec<Decision> = (requests.iter().zip(nonces))
-        .map(|(request, nonce)| {
+        .enumerate()
+        .map(|(number, (request, nonce))| {
             let (logical, fingerprint, new_job_id) = (request.logical(), request.fingerprint, request.new_job_id);
-            ledger.decide(&Request { logical, fingerprint, new_job_id, month: Month::of(request.received_at), nonce })
+            let (month, row_is_skipped) = (Month::of(request.received_at), skipped.contains_key(&number));
+            ledger.decide(&Request { logical, fingerprint, new_job_id, month, nonce, row_is_skipped })
         })
         .collect();
 
@@ -241,15 +310,35 @@ async fn decide_and_apply(transaction: &mut Transaction<'_>, requests: &[&Admiss
             transaction.audit.record(request.account, request.received_at, entry);
         }
     }
-    let accepted: Vec<_> =
-        (requests.iter().zip(&decisions)).filter(|(_, decision)| **decision == Decision::Accept).map(|(request, _)| *request).collect();
-    insert(transaction, &accepted).await?;
+    let (mut accepted, mut queued, mut ending) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, (request, decision)) in requests.iter().zip(&decisions).enumerate() {
+        match decision {
+            Decision::Accept => queued.push(*request),
+            Decision::AcceptSkipped => {
+                ending.push(Skipped { account: request.account, job_id: request.new_job_id, reason: &skipped[&number] });
+            }
+            Decision::Replay(_)
+            | Decision::NonceReused
+            | Decision::NonceForgotten
+            | Decision::IdempotencyMismatch(_)
+            | Decision::PlanRequired
+            | Decision::QuotaExceeded
+            | Decision::BacklogFull => continue,
+        }
+        accepted.push(*request);
+    }
+    insert(transaction, &accepted, &queued).await?;
+    skip::conclude(transaction, &ending, received_at).await?;
     let mut replays = replayed_jobs(transaction, requests, &decisions).await?;
 
     let mut answers = Vec::with_capacity(requests.len());
     for (number, (request, decision)) in requests.iter().zip(decisions).enumerate() {
         let admission = match decision {
             Decision::Accept => Admission::Accepted(Box::new(request.new_record())),
+            Decision::AcceptSkipped => {
+                let (state, result) = (JobState::Concluded, Some(skip::result(&skipped[&number], received_at).1));
+                Admission::Accepted(Box::new(JobRecord { state, result, ..request.new_record() }))
+            }
             Decision::Replay(job_id) => {
                 let record =
                     replays.remove(&number).ok_or_else(|| StoreError::Corrupt(format!("{job_id} is remembered but not stored")))?;
@@ -271,13 +360,16 @@ async fn decide_and_apply(transaction: &mut Transaction<'_>, requests: &[&Admiss
     Ok(answers)
 }
 
-/// What the decisions depend on: plan, backlog and usage of every account of the batch, and what its idempotency keys
+/// Why a person excluded the row, by the request's position in the batch.
+type SkipReasons = BTreeMap<usize, String>;
+
+/// What the decisions depend on: excluded rows, plan, backlog and usage of every account of the batch, and what its idempotency keys
 /// remember. On PostgreSQL the first of the statements takes the accounts' row locks, and the others look afterwards.
 async fn gather_facts<'r>(
     session: &mut Session<'_>,
     known: &'r Plans,
     requests: &[&'r AdmissionRequest],
-) -> Result<Ledger<'r>, StoreError> {
+) -> Result<(Ledger<'r>, SkipReasons), StoreError> {
     let accounts: Vec<AccountId> = requests.iter().map(|request| request.account).collect::<BTreeSet<_>>().into_iter().collect();
     // A batch spans milliseconds; should they be the last of a month, its requests count to the month in which each came.
     let months: BTreeSet<_> =
@@ -288,13 +380,20 @@ async fn gather_facts<'r>(
     let keys = (requests.iter())
         .map(|request| [(&request.account).into(), request.environment.into(), (&request.fetch.idempotency_key).into()])
         .collect::<Vec<[Value<'_>; 3]>>();
+    let rows = (requests.iter())
+        .map(|request| {
+            let fetch = &request.fetch;
+            [(&request.account).into(), request.environment.into(), (&fetch.source).into(), (&fetch.row_id).into()]
+        })
+        .collect::<Vec<[Value<'_>; 4]>>();
     let batches = [
         Batch::new(&statement::LOCK_ACCOUNT, of_accounts.clone()),
         Batch::new(&statement::BACKLOG_OF, of_accounts),
         Batch::new::<3>(&statement::USAGE_OF, of_months),
         Batch::new(&statement::FIND_EARLIER, keys),
+        Batch::new(&statement::SKIPPED_ROW, rows),
     ];
-    let [plans, backlogs, usages, earlier] = session.all(&batches).await?;
+    let [plans, backlogs, usages, earlier, skipped] = session.all(&batches).await?;
 
     let mut ledger = Ledger::default();
     for (number, row) in plans {
@@ -313,12 +412,14 @@ async fn gather_facts<'r>(
         let earlier = Earlier { job_id: row.get(0)?, fingerprint: Fingerprint(row.get(1)?) };
         ledger.enter_earlier(requests[number].logical(), earlier);
     }
-    Ok(ledger)
+    let skipped = skipped.into_iter().map(|(number, row)| Ok((number, row.get(0)?))).collect::<Result<_, StoreError>>()?;
+    Ok((ledger, skipped))
 }
 
-async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest]) -> Result<(), StoreError> {
+/// Stores jobs: of `accepted` all, of which `queued` wait for a desktop.
+async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest], queued: &[&AdmissionRequest]) -> Result<(), StoreError> {
     let (mut used, mut waiting) = (Usage::new(), Backlog::new());
-    for request in accepted {
+    for request in queued {
         *used.entry((request.account, request.environment, Month::of(request.received_at))).or_default() += 1;
         *waiting.entry(request.account).or_default() += 1;
     }
@@ -327,7 +428,7 @@ async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest
     let batches = [
         Batch::new(&statement::INSERT_JOB, with_domains().map(|(request, domain)| request.job_values(domain)).collect()),
         Batch::new(&statement::INSERT_IDEMPOTENCY, accepted.iter().map(|request| request.idempotency_values()).collect()),
-        Batch::new(&statement::INSERT_READY, accepted.iter().map(|request| request.ready_values()).collect()),
+        Batch::new(&statement::INSERT_READY, queued.iter().map(|request| request.ready_values()).collect()),
         Batch::new(
             &statement::UPSERT_ROW,
             newest_of_each_row(with_domains()).map(|(request, domain)| request.row_values(domain)).collect(),
@@ -373,6 +474,7 @@ async fn replayed_jobs(
         .filter_map(|(number, (request, decision))| match decision {
             Decision::Replay(job_id) => Some((number, request.account, *job_id, request.environment)),
             Decision::Accept
+            | Decision::AcceptSkipped
             | Decision::NonceReused
             | Decision::NonceForgotten
             | Decision::IdempotencyMismatch(_)

@@ -7,7 +7,7 @@ use protocol::{AccountId, DeviceId, Environment, JobId, UnixMillis};
 use crate::error::StoreError;
 use crate::job::{self, CANCELLED, JobRecord};
 use crate::operation::Transaction;
-use crate::session::Value;
+use crate::session::{Session, Value};
 use crate::statement;
 
 /// What became of a wish to cancel.
@@ -79,14 +79,24 @@ enum Taken {
 /// Takes the job's entry out of whichever queue table has it; `None` when none has it at this moment.
 async fn take_from_queue(transaction: &mut Transaction<'_>, order: &Cancel, expires_at: UnixMillis) -> Result<Option<Taken>, StoreError> {
     let session = &mut transaction.session;
-    let (of_account, of_job): (Value<'_>, Value<'_>) = ((&order.account).into(), (&order.job_id).into());
-    let was_queued = session.row(&statement::DROP_READY, &[of_account, of_job, expires_at.into()]).await?.is_some()
-        || session.row(&statement::DROP_DELAYED, &[of_account, of_job]).await?.is_some();
-    if was_queued {
+    if take_queued(session, order.account, order.job_id, expires_at).await? {
         return Ok(Some(Taken::Queued));
     }
+    let (of_account, of_job): (Value<'_>, Value<'_>) = ((&order.account).into(), (&order.job_id).into());
     let lease = session.row(&statement::DROP_LEASED, &[of_account, of_job]).await?;
     lease.map(|lease| Ok(Taken::Leased { fence: lease.get(0)?, device: lease.get(1)? })).transpose()
+}
+
+/// Takes a job that waits for a desktop out of the queue. `false`: it does not wait, or not any more.
+pub(crate) async fn take_queued(
+    session: &mut Session<'_>,
+    account: AccountId,
+    job_id: JobId,
+    expires_at: UnixMillis,
+) -> Result<bool, StoreError> {
+    let (of_account, of_job): (Value<'_>, Value<'_>) = ((&account).into(), (&job_id).into());
+    Ok(session.row(&statement::DROP_READY, &[of_account, of_job, expires_at.into()]).await?.is_some()
+        || session.row(&statement::DROP_DELAYED, &[of_account, of_job]).await?.is_some())
 }
 
 async fn reread(transaction: &mut Transaction<'_>, order: &Cancel) -> Result<Cancelled, StoreError> {

@@ -123,7 +123,7 @@ async fn lease_ready(transaction: &mut Transaction<'_>, order: &PullOrder) -> Re
     Ok(jobs.flatten().collect())
 }
 
-/// `row` holds tracking URL, expected domain and context from column `first` on.
+/// `row` holds tracking URL, expected domain, context and expectation from column `first` on.
 fn leased_job(
     job_id: JobId,
     fence: u32,
@@ -139,6 +139,7 @@ fn leased_job(
         lease_seconds: u32::try_from((ends_at.0 - now.0).max(0) / 1_000).unwrap_or(u32::MAX),
         tracking_url: row.get(first)?,
         expected_domain: row.get(first + 1)?,
+        expectation: report::read_expectation(row.get::<Option<String>>(first + 3)?.as_deref())?,
         context: report::read_context(row.get(first + 2)?)?,
         deadline,
     })

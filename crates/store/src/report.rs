@@ -7,7 +7,7 @@ use domain::audit::Entry;
 use domain::readiness;
 use protocol::device::{Outcome, ReportOutcome, ReportedResult};
 use protocol::fetch_request::Fingerprint;
-use protocol::{AccountId, Class, Context, DeviceId, Environment, JobId, JobResult, UnixMillis};
+use protocol::{AccountId, Class, Context, DeviceId, Environment, JobId, JobResult, RowExpectation, UnixMillis};
 use sha2::{Digest, Sha256};
 
 use crate::error::StoreError;
@@ -193,6 +193,7 @@ impl<'r> RowChange<'r> {
         let context = read_context(row.get(5)?)
             .inspect_err(|error| tracing::error!(job.id = %end.job_id, %error, "the context that was asked for is unreadable"));
         let (tracking_url, expected_domain): (String, Option<String>) = (row.get(3)?, row.get(4)?);
+        let expectation: Option<String> = row.get(6)?;
         Ok(Self {
             end,
             environment: row.get(0)?,
@@ -200,7 +201,7 @@ impl<'r> RowChange<'r> {
             row_id: row.get(2)?,
             context_used: context.is_ok_and(|context| readiness::context_was_used(&context, end.result)),
             now,
-            checked: row_inputs(&tracking_url, expected_domain.as_deref()),
+            checked: row_inputs(&tracking_url, expected_domain.as_deref(), expectation.as_deref()),
         })
     }
 
@@ -231,9 +232,21 @@ impl<'r> RowChange<'r> {
 }
 
 /// Hash over what a row's check depends on: when it differs from the row's own, the row has changed since.
-pub(crate) fn row_inputs(tracking_url: &str, expected_domain: Option<&str>) -> Fingerprint {
-    let hash = Sha256::new().chain_update(tracking_url).chain_update(b"\n").chain_update(expected_domain.unwrap_or_default());
+pub(crate) fn row_inputs(tracking_url: &str, expected_domain: Option<&str>, expectation: Option<&str>) -> Fingerprint {
+    let mut hash = Sha256::new().chain_update(tracking_url).chain_update(b"\n").chain_update(expected_domain.unwrap_or_default());
+    // No domain has a line break. Without an expectation the hash is that of rows from before there were any.
+    if let Some(expectation) = expectation {
+        hash = hash.chain_update(b"\n").chain_update(expectation);
+    }
     Fingerprint(hash.finalize().into())
+}
+
+/// Reads a stored expectation; none asks for nothing.
+pub(crate) fn read_expectation(json: Option<&str>) -> Result<RowExpectation, StoreError> {
+    json.map_or_else(
+        || Ok(RowExpectation::default()),
+        |json| serde_json::from_str(json).map_err(|error| StoreError::Corrupt(format!("expectation: {error}"))),
+    )
 }
 
 /// Reads a stored context; none is an empty one.

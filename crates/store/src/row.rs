@@ -1,11 +1,11 @@
 //! Rows as scripts read them. Readiness is computed here, when they are read.
 
 use domain::readiness::{RowFacts, not_ready_reasons};
-use protocol::{AccountId, Class, Conclusion, Environment, JobId, UnixMillis};
+use protocol::{AccountId, Class, Conclusion, Environment, JobId, RowExpectation, UnixMillis};
 
 use crate::error::StoreError;
-use crate::report::row_inputs;
-use crate::session::{Row, Session};
+use crate::report::{read_expectation, row_inputs};
+use crate::session::{Row, Session, Value};
 use crate::statement;
 
 /// Rows that one page looks at, so that a filter which fits few rows costs no more than one that fits many.
@@ -46,14 +46,20 @@ pub(crate) struct RowKey {
     pub(crate) row_id: String,
 }
 
+impl RowKey {
+    /// As the statements of `rows/` begin.
+    pub(crate) fn values(&self) -> [Value<'_>; 4] {
+        [(&self.account).into(), self.environment.into(), (&self.source).into(), (&self.row_id).into()]
+    }
+}
+
 pub(crate) async fn one(
     session: &mut Session<'_>,
     key: &RowKey,
     now: UnixMillis,
     freshness_millis: i64,
 ) -> Result<Option<protocol::Row>, StoreError> {
-    let parameters = [(&key.account).into(), key.environment.into(), (&key.source).into(), (&key.row_id).into()];
-    let row = session.row(&statement::ROW, &parameters).await?;
+    let row = session.row(&statement::ROW, &key.values()).await?;
     row.map(|row| record(&row, now, freshness_millis)).transpose()
 }
 
@@ -94,15 +100,20 @@ pub(crate) async fn page(
 fn record(row: &Row, now: UnixMillis, freshness_millis: i64) -> Result<protocol::Row, StoreError> {
     let (tracking_url, expected_domain): (String, Option<String>) = (row.get(3)?, row.get(4)?);
     let job_id: JobId = row.get(5)?;
-    let conclusion = (row.get::<Option<String>>(6)?)
+    let (expectation, skip_reason): (Option<String>, Option<String>) = (row.get(12)?, row.get(13)?);
+    let last_conclusion = (row.get::<Option<String>>(6)?)
         .map(|code| code.parse::<Conclusion>().map_err(|_| StoreError::Corrupt(format!("`{code}` is no conclusion"))))
         .transpose()?;
-    let detail: Option<String> = row.get(8)?;
+    // While a row is excluded that stands before what the last check said; afterwards this counts again.
+    let (conclusion, detail) = match skip_reason {
+        Some(reason) => (Some(Conclusion::SkippedByOperator), Some(reason)),
+        None => (last_conclusion, row.get(8)?),
+    };
     let checked_hash: Option<[u8; 32]> = row.get(11)?;
     let facts = RowFacts {
         conclusion,
         last_checked: row.get(9)?,
-        unchanged: checked_hash == Some(row_inputs(&tracking_url, expected_domain.as_deref()).0),
+        unchanged: checked_hash == Some(row_inputs(&tracking_url, expected_domain.as_deref(), expectation.as_deref()).0),
         context_used: row.get::<Option<bool>>(10)?.unwrap_or(false),
     };
     let not_ready_reasons = not_ready_reasons(&facts, now, freshness_millis);
@@ -112,12 +123,15 @@ fn record(row: &Row, now: UnixMillis, freshness_millis: i64) -> Result<protocol:
         Some(Class::Skipped) => (None, detail),
         Some(Class::Bad | Class::Review | Class::Inconclusive) => (detail, None),
     };
+    let RowExpectation { required_parameters, accepted_url } = read_expectation(expectation.as_deref())?;
     Ok(protocol::Row {
         source: row.get(0)?,
         row_id: row.get(1)?,
         offer_name: row.get(2)?,
         tracking_url,
         expected_domain,
+        required_parameters,
+        accepted_url,
         check_status: conclusion.map(Conclusion::class).into(),
         final_url: row.get(7)?,
         conclusion,

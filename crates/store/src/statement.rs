@@ -71,6 +71,7 @@ statements! {
     twin INSERT_IDEMPOTENCY = "admission/insert_idempotency";
     twin INSERT_READY = "admission/insert_ready";
     twin UPSERT_ROW = "admission/upsert_row";
+    twin SKIPPED_ROW = "admission/skipped_row";
 
     twin MOVE_AUDIT_HEAD = "audit/move_head";
     twin ADD_AUDIT_BLOCK = "audit/add_block";
@@ -126,6 +127,13 @@ statements! {
     shared JOB_PAGE_OF_ROW = "jobs/page_of_row";
     shared ROW = "rows/row";
     shared ROW_PAGE = "rows/page";
+    twin LOCK_ROW = "rows/lock_row";
+    shared SET_EXPECTED_DOMAIN = "rows/set_expected_domain";
+    shared SET_EXPECTATION = "rows/set_expectation";
+    shared SKIP_ROW = "rows/skip_row";
+    shared UNSKIP_ROW = "rows/unskip_row";
+    shared OPEN_JOBS_OF_ROW = "rows/open_jobs_of_row";
+    shared RECHECK = "rows/recheck";
 
     shared INSERT_KEY = "keys/insert_key";
     shared ALL_KEYS = "keys/all_keys";

@@ -31,6 +31,7 @@ use crate::prune::{self, PruneCursor, PruneOrder, Pruned};
 use crate::reader::{ReadFn, Readers};
 use crate::report::{self, PreparedResult, Report};
 use crate::row::{self, RowFilter, RowKey, RowRecordPage};
+use crate::row_edit::{self, EditOrder, Recheck, Recheckable, RowEdit, RowEdited};
 use crate::session::{self, PostgresUrl};
 use crate::settings::Settings;
 use crate::upkeep::{self, Upkeep, UpkeepOrder};
@@ -245,6 +246,45 @@ impl Store {
                 Box::pin(row::page(session, filter, *now, settings.freshness_millis))
             })
             .await
+    }
+
+    /// Makes one change of a row that a person asked for.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn edit_row(
+        &self,
+        (account, environment): (AccountId, Environment),
+        (source, row_id): (String, String),
+        edit: RowEdit,
+        by: Actor,
+        now: UnixMillis,
+    ) -> Result<RowEdited, StoreError> {
+        let order = EditOrder { row: RowKey { account, environment, source, row_id }, edit, by, now };
+        self.write(order, |transaction, order| Box::pin(row_edit::edit(transaction, order))).await
+    }
+
+    /// Makes a job for the row, under the context of its last one, unless one is under way already.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn recheck(
+        &self,
+        (account, environment): (AccountId, Environment),
+        (source, row_id): (String, String),
+        by: Actor,
+        now: UnixMillis,
+    ) -> Result<Recheck, StoreError> {
+        let key = RowKey { account, environment, source, row_id };
+        let found = self.0.readers.read(&self.0.settings, key, |session, _, key| Box::pin(row_edit::recheckable(session, key))).await?;
+        match found {
+            None => Ok(Recheck::Unknown),
+            Some(Recheckable::UnderWay(job_id)) => Ok(Recheck::UnderWay(job_id)),
+            Some(Recheckable::Row(row)) => {
+                let answer = self.admit(AdmissionRequest::recheck((account, environment), row, by, now)).await?;
+                Ok(Recheck::Decided(answer.admission))
+            }
+        }
     }
 
     // Desktops.

@@ -62,6 +62,7 @@ fn request(lab: &Lab, case: &Case) -> ResolveRequest {
     ResolveRequest {
         tracking_url: lab.tracking_url(case),
         expected_domain: case.expected_domain.map(str::to_owned),
+        expectation: case.expectation(&lab.url()),
         context: Context { engine: Some(EngineChoice::Auto), ..Context::default() },
     }
 }

@@ -7,13 +7,13 @@ use std::time::Instant;
 use clap::Args;
 use futures_util::{Stream, StreamExt as _};
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{Conclusion, JobResult};
+use protocol::{Conclusion, JobResult, RequiredParameter, RowExpectation};
 use resolver::{ResolveRequest, Resolver};
 use serde::Serialize;
 
 use crate::context_flags::ContextFlags;
 use crate::exit::{Ended, Exit, Failure};
-use crate::resolve::input::{Link, Source};
+use crate::resolve::input::{Link, NamedColumns, Source};
 use crate::resolve::sheet::{self, SheetWriter};
 use crate::resolve::summary::Summary;
 use crate::resolver_flags::{self, ResolverFlags, UNNAMED_PROXY};
@@ -24,6 +24,7 @@ use crate::{describe, output, signals};
 Examples:
   link-peeler resolve https://trk.example/a1
   link-peeler resolve --json --expect-domain shop.example https://trk.example/a1
+  link-peeler resolve --require-param clickid --require-param sub=north https://trk.example/a1
   link-peeler resolve --file links.txt --as-completed --json
   link-peeler resolve --csv offers.csv --url-column link --csv-out checked.csv
   link-peeler resolve --allow 127.0.0.1:7336 http://127.0.0.1:7336/landing     (a link in the lab)")]
@@ -43,6 +44,12 @@ pub(crate) struct Arguments {
     /// Column with the expected domains; by default expectedDomain or expected_domain, if there is one
     #[arg(long, value_name = "NAME", requires = "csv")]
     domain_column: Option<String>,
+    /// Column with the required parameters, written as in a query (`clickid&sub=north`); by default requiredParameters
+    #[arg(long, value_name = "NAME", requires = "csv")]
+    params_column: Option<String>,
+    /// Column with the accepted URLs; by default acceptedUrl or accepted_url, if there is one
+    #[arg(long, value_name = "NAME", requires = "csv")]
+    accepted_column: Option<String>,
     /// Write results as CSV (`-` for standard output): the columns that came in, then the result's
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     csv_out: Option<PathBuf>,
@@ -55,6 +62,12 @@ pub(crate) struct Arguments {
     /// Registrable domain or host where the links should land
     #[arg(long, value_name = "DOMAIN")]
     expect_domain: Option<String>,
+    /// Query parameter that must reach the final URL, with any value or exactly this one. May be repeated
+    #[arg(long = "require-param", value_name = "NAME[=VALUE]")]
+    require_params: Vec<RequiredParameter>,
+    /// Final URL that was accepted before: another host or path is drift
+    #[arg(long, value_name = "URL")]
+    accepted_url: Option<String>,
     /// Go through this proxy: http://, https:// or socks5:// [USER:PASSWORD@]HOST:PORT
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
@@ -83,10 +96,11 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     let at_once = usize::from(arguments.concurrency);
     let resolver = resolver_flags::resolver(arguments.resolver.settings(at_once, arguments.proxy.as_deref())?)?;
     let source = arguments.source()?;
+    let expected = arguments.expectation()?;
     let mut printer = arguments.printer(&source)?;
     let progress = arguments.progress();
     let (mut summary, mut refused, began) = (Summary::default(), false, Instant::now());
-    let mut results = resolve_all(&arguments, source, resolver, at_once);
+    let mut results = resolve_all(&arguments, &expected, source, resolver, at_once);
     let mut stopped = std::pin::pin!(signals::stop_requested());
     let interrupted = loop {
         let resolved = tokio::select! {
@@ -117,12 +131,13 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
 
 type Resolved = Result<(Link, JobResult), Failure>;
 
-fn resolve_all(
-    arguments: &Arguments,
+fn resolve_all<'a>(
+    arguments: &'a Arguments,
+    expected: &'a RowExpectation,
     source: Source,
     resolver: Resolver,
     at_once: usize,
-) -> std::pin::Pin<Box<dyn Stream<Item = Resolved> + '_>> {
+) -> std::pin::Pin<Box<dyn Stream<Item = Resolved> + 'a>> {
     let context = arguments.context.context(arguments.proxy.as_ref().map(|_| UNNAMED_PROXY.to_owned()));
     let links = futures_util::stream::unfold(source.read(), |mut links| async { links.recv().await.map(|link| (link, links)) });
     let resolving = links.map(move |link| {
@@ -130,7 +145,8 @@ fn resolve_all(
         async move {
             let link = link?;
             let expected_domain = link.expected_domain.clone().or_else(|| arguments.expect_domain.clone());
-            let request = ResolveRequest { tracking_url: link.url.clone(), expected_domain, context };
+            let expectation = of_link_or(&link.expectation, expected);
+            let request = ResolveRequest { tracking_url: link.url.clone(), expected_domain, expectation, context };
             let result = resolver.resolve(&request).await;
             Ok((link, result))
         }
@@ -138,16 +154,43 @@ fn resolve_all(
     if arguments.as_completed { Box::pin(resolving.buffer_unordered(at_once)) } else { Box::pin(resolving.buffered(at_once)) }
 }
 
+/// What a link's own columns ask for, and the flags where they ask for nothing.
+fn of_link_or(link: &RowExpectation, flags: &RowExpectation) -> RowExpectation {
+    let own = &link.required_parameters;
+    RowExpectation {
+        required_parameters: if own.is_empty() { flags.required_parameters.clone() } else { own.clone() },
+        accepted_url: link.accepted_url.as_ref().or(flags.accepted_url.as_ref()).cloned(),
+    }
+}
+
 impl Arguments {
+    fn expectation(&self) -> Result<RowExpectation, Failure> {
+        let expectation = RowExpectation { required_parameters: self.require_params.clone(), accepted_url: self.accepted_url.clone() };
+        expectation.check().map_err(|fault| {
+            let flag = if fault.pointer.starts_with("/acceptedUrl") { "--accepted-url" } else { "--require-param" };
+            Failure::usage(format!("{flag}: {}", fault.detail))
+        })?;
+        Ok(expectation)
+    }
+
     fn source(&self) -> Result<Source, Failure> {
         match (&self.csv, &self.file) {
-            (Some(csv), _) => Source::sheet(csv, self.url_column.as_deref(), self.domain_column.as_deref()),
+            (Some(csv), _) => Source::sheet(csv, self.columns()),
             (None, Some(file)) => Source::lines(file),
             (None, None) if !self.urls.is_empty() => Ok(Source::Arguments(self.urls.clone())),
             (None, None) if std::io::stdin().is_terminal() => {
                 Err(Failure::usage("no links: name some, or use --file, --csv or a pipe (see `link-peeler resolve --help`)"))
             }
             (None, None) => Source::lines("-".as_ref()),
+        }
+    }
+
+    fn columns(&self) -> NamedColumns<'_> {
+        NamedColumns {
+            url: self.url_column.as_deref(),
+            domain: self.domain_column.as_deref(),
+            parameters: self.params_column.as_deref(),
+            accepted: self.accepted_column.as_deref(),
         }
     }
 

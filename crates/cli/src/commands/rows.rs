@@ -103,9 +103,22 @@ async fn show(arguments: &Show) -> Ended {
         output::line(&format!("{} / {}  {}", row.source, row.row_id, if row.ready_for_ads { "ready" } else { "not ready" }))?;
         output::line(&format!("  why not  {}", reasons(&row)))?;
         output::line(&format!("  link     {}", row.tracking_url))?;
+        output::line(&format!("  domain   {}", text(&row.expected_domain)))?;
+        if !row.required_parameters.is_empty() {
+            output::line(&format!(
+                "  requires {}",
+                row.required_parameters.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ))?;
+        }
+        if let Some(accepted) = &row.accepted_url {
+            output::line(&format!("  accepted {accepted}"))?;
+        }
         output::line(&format!("  final    {}", text(&row.final_url)))?;
         output::line(&format!("  verdict  {}", row.conclusion.map_or_else(|| "-".to_owned(), output::conclusion)))?;
         output::line(&format!("  error    {}", text(&row.error)))?;
+        if let Some(reason) = &row.skip_reason {
+            output::line(&format!("  skipped  {reason}"))?;
+        }
         output::line(&format!("  checked  {}", row.last_checked.map_or_else(|| "never".to_owned(), |time| time.to_string())))?;
     }
     Ok(if row.ready_for_ads { Exit::Ok } else { Exit::No })

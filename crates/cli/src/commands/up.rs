@@ -137,7 +137,7 @@ async fn try_lab(
     let caller = Caller::new(&addresses.endpoint, stack.key.key_id.clone(), stack.key.secret.clone())?;
     let run = SystemClock.now().0.to_string();
     let (mut total, mut different) = (0, Vec::new());
-    let mut tried = std::pin::pin!(lab_run::all(&stack.lab, &caller, &run));
+    let mut tried = std::pin::pin!(lab_run::all(&stack.lab, &stack.relay, &caller, &run));
     while let Some(one) = tried.next().await {
         let one = one?;
         let difference = one.difference(&addresses.lab_url, stack.has_browser);

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use csv::StringRecord;
+use protocol::{RequiredParameter, RowExpectation};
 use tokio::sync::mpsc;
 
 use crate::exit::Failure;
@@ -20,6 +21,8 @@ pub(crate) struct Link {
     pub(crate) url: String,
     /// From its own column; the flag's value where there is none.
     pub(crate) expected_domain: Option<String>,
+    /// From its own columns; the flags' values where there are none.
+    pub(crate) expectation: RowExpectation,
     /// The CSV row it came from.
     pub(crate) record: Option<StringRecord>,
 }
@@ -28,12 +31,32 @@ pub(crate) struct Link {
 pub(crate) enum Source {
     Arguments(Vec<String>),
     Lines(Box<dyn BufRead + Send>),
-    Sheet { reader: csv::Reader<Box<dyn Read + Send>>, header: StringRecord, url_at: usize, domain_at: Option<usize> },
+    Sheet { reader: csv::Reader<Box<dyn Read + Send>>, header: StringRecord, places: Places },
+}
+
+/// The columns that somebody named; the others are found by their usual names.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NamedColumns<'a> {
+    pub(crate) url: Option<&'a str>,
+    pub(crate) domain: Option<&'a str>,
+    pub(crate) parameters: Option<&'a str>,
+    pub(crate) accepted: Option<&'a str>,
+}
+
+/// Where the columns that matter stand.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    url: usize,
+    domain: Option<usize>,
+    parameters: Option<usize>,
+    accepted: Option<usize>,
 }
 
 /// Column names that are recognised when none is named.
 const URL_COLUMNS: [&str; 4] = ["trackingUrl", "tracking_url", "url", "link"];
 const DOMAIN_COLUMNS: [&str; 2] = ["expectedDomain", "expected_domain"];
+const PARAMETERS_COLUMNS: [&str; 2] = ["requiredParameters", "required_parameters"];
+const ACCEPTED_COLUMNS: [&str; 2] = ["acceptedUrl", "accepted_url"];
 
 impl Source {
     /// Lines of the file, or of standard input for `-`.
@@ -42,17 +65,21 @@ impl Source {
     }
 
     /// A CSV file with a header, or standard input for `-`.
-    pub(crate) fn sheet(path: &Path, url_column: Option<&str>, domain_column: Option<&str>) -> Result<Self, Failure> {
-        Self::read_sheet(open(path)?, url_column, domain_column)
+    pub(crate) fn sheet(path: &Path, columns: NamedColumns<'_>) -> Result<Self, Failure> {
+        Self::read_sheet(open(path)?, columns)
     }
 
-    fn read_sheet(input: Box<dyn Read + Send>, url_column: Option<&str>, domain_column: Option<&str>) -> Result<Self, Failure> {
+    fn read_sheet(input: Box<dyn Read + Send>, columns: NamedColumns<'_>) -> Result<Self, Failure> {
         let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(input);
         let header = reader.headers().context("the CSV header cannot be read")?.clone();
-        let url_at = column(&header, "--url-column", url_column, &URL_COLUMNS)?
-            .ok_or_else(|| Failure::usage(format!("no column {}: name it with --url-column", URL_COLUMNS.join(", "))))?;
-        let domain_at = column(&header, "--domain-column", domain_column, &DOMAIN_COLUMNS)?;
-        Ok(Self::Sheet { reader, header, url_at, domain_at })
+        let places = Places {
+            url: column(&header, "--url-column", columns.url, &URL_COLUMNS)?
+                .ok_or_else(|| Failure::usage(format!("no column {}: name it with --url-column", URL_COLUMNS.join(", "))))?,
+            domain: column(&header, "--domain-column", columns.domain, &DOMAIN_COLUMNS)?,
+            parameters: column(&header, "--params-column", columns.parameters, &PARAMETERS_COLUMNS)?,
+            accepted: column(&header, "--accepted-column", columns.accepted, &ACCEPTED_COLUMNS)?,
+        };
+        Ok(Self::Sheet { reader, header, places })
     }
 
     /// The header of a CSV file.
@@ -87,13 +114,42 @@ impl Source {
                 }
                 Err(error) => Some(Err(anyhow::Error::new(error).context("the list of links cannot be read").into())),
             })),
-            Self::Sheet { reader, url_at, domain_at, .. } => Box::new(reader.into_records().map(move |record| {
+            Self::Sheet { reader, places, .. } => Box::new((2..).zip(reader.into_records()).map(move |(number, record)| {
                 let record = record.context("the CSV file cannot be read")?;
-                let cell = |at: usize| record.get(at).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
-                Ok(Link { url: cell(url_at).unwrap_or_default(), expected_domain: domain_at.and_then(cell), record: Some(record) })
+                places.link(record).map_err(|fault: String| Failure::usage(format!("row {number} of the CSV file: {fault}")))
             })),
         }
     }
+}
+
+impl Places {
+    /// The link of a row.
+    fn link(&self, record: StringRecord) -> Result<Link, String> {
+        let cell = |at: usize| record.get(at).map(str::trim).filter(|text| !text.is_empty());
+        let parameters = self.parameters.and_then(cell).unwrap_or_default();
+        let expectation = RowExpectation {
+            required_parameters: required_parameters(parameters),
+            accepted_url: self.accepted.and_then(cell).map(str::to_owned),
+        };
+        expectation.check().map_err(|fault| format!("{} {}", fault.pointer.trim_start_matches('/'), fault.detail))?;
+        let (url, expected_domain) = (cell(self.url).unwrap_or_default().to_owned(), self.domain.and_then(cell).map(str::to_owned));
+        Ok(Link { url, expected_domain, expectation, record: Some(record) })
+    }
+}
+
+/// Parameters as a cell has them: `clickid&sub=north`, written as in a query.
+fn required_parameters(text: &str) -> Vec<RequiredParameter> {
+    let decoded = |text: &str| url::form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default();
+    (text.split('&').filter(|part| !part.is_empty()))
+        .map(|part| match part.split_once('=') {
+            // A value may have an equals sign of its own.
+            Some((name, value)) => {
+                let value = url::form_urlencoded::parse(format!("v={value}").as_bytes()).next().map(|(_, value)| value.into_owned());
+                RequiredParameter { name: decoded(name), value }
+            }
+            None => RequiredParameter { name: decoded(part), value: None },
+        })
+        .collect()
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
@@ -134,7 +190,7 @@ mod tests {
     }
 
     fn sheet(text: &'static str, url_column: Option<&str>) -> Result<Source, Failure> {
-        Source::read_sheet(Box::new(text.as_bytes()), url_column, None)
+        Source::read_sheet(Box::new(text.as_bytes()), NamedColumns { url: url_column, ..NamedColumns::default() })
     }
 
     #[test]
@@ -144,6 +200,20 @@ mod tests {
         assert_eq!(links, [("https://a.example/".to_owned(), Some("shop.example".to_owned())), ("https://b.example/".to_owned(), None)]);
         let links = read(sheet("target,x\nhttps://a.example/,1\n", Some("target")).unwrap());
         assert_eq!(links, [("https://a.example/".to_owned(), None)]);
+    }
+
+    #[test]
+    fn what_a_row_asks_for_has_columns_of_its_own() {
+        let text =
+            "url,requiredParameters,accepted_url\nhttps://a.example/,clickid&sub=a%20b=c&e=,https://shop.example/x\nhttps://b.example/,,\n";
+        let links: Vec<Link> = sheet(text, None).unwrap().links().map(|link| link.unwrap()).collect();
+        let required = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+        assert_eq!(links[0].expectation.required_parameters, required(&["clickid", "sub=a b=c", "e="]));
+        assert_eq!(links[0].expectation.accepted_url.as_deref(), Some("https://shop.example/x"));
+        assert!(links[1].expectation.is_empty());
+        let wrong = "url,acceptedUrl\nhttps://a.example/,https://shop.example/\nhttps://b.example/,shop.example\n";
+        let fault = sheet(wrong, None).unwrap().links().find_map(Result::err).unwrap().to_string();
+        assert!(fault.contains("row 3") && fault.contains("acceptedUrl must be an absolute"), "{fault}");
     }
 
     #[test]

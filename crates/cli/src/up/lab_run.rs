@@ -1,11 +1,15 @@
-//! Sends every link of the lab through the whole house, as a caller does, and judges what comes back.
+//! Sends every link of the lab through the whole house, as a caller does, and judges what comes back. What a row asks for
+//! beyond its link is set in the store, as an operator does.
 
 use std::time::Duration;
 
+use domain::audit::Actor;
 use futures_util::{Stream, StreamExt as _};
 use lab::{Case, Lab};
-use protocol::{Conclusion, Job, JobResult, JobState};
+use protocol::{Clock as _, Conclusion, Environment, Job, JobResult, JobState, RowExpectation, SystemClock};
+use relay::Relay;
 use serde_json::json;
+use store::{RowEdit, RowEdited};
 
 use crate::caller::Caller;
 use crate::exit::Failure;
@@ -34,26 +38,53 @@ pub(crate) enum End {
 }
 
 /// Sends all links; yields each as it ends. `run` tells this run's jobs from those of earlier ones.
-pub(crate) fn all<'a>(lab: &'a Lab, caller: &'a Caller, run: &'a str) -> impl Stream<Item = Result<Tried, Failure>> + 'a {
-    futures_util::stream::iter(lab.cases()).map(move |case| try_one(lab, caller, run, case)).buffer_unordered(AT_ONCE)
+pub(crate) fn all<'a>(lab: &'a Lab, relay: &'a Relay, caller: &'a Caller, run: &'a str) -> impl Stream<Item = Result<Tried, Failure>> + 'a {
+    let try_one = move |case: &'static Case| async move {
+        let expectation = case.expectation(&lab.url());
+        if !expectation.is_empty() {
+            // The row has to be there before anybody can say what it asks for.
+            send(lab, caller, &format!("before-{run}"), case).await?;
+            set_expectation(relay, case, expectation).await?;
+        }
+        Ok(Tried { case, end: send(lab, caller, run, case).await? })
+    };
+    futures_util::stream::iter(lab.cases()).map(try_one).buffer_unordered(AT_ONCE)
 }
 
-async fn try_one(lab: &Lab, caller: &Caller, run: &str, case: &'static Case) -> Result<Tried, Failure> {
+/// The source and the row of a case.
+fn row_of(case: &Case) -> (String, String) {
+    ("platform_api".to_owned(), format!("lab-{}", case.name))
+}
+
+async fn set_expectation(relay: &Relay, case: &Case, expectation: RowExpectation) -> Result<(), Failure> {
+    let RowExpectation { required_parameters, accepted_url } = expectation;
+    for edit in [RowEdit::RequiredParameters(required_parameters), RowEdit::AcceptedUrl(accepted_url)] {
+        let owner = (relay.account(), Environment::Test);
+        let edited =
+            relay.store().edit_row(owner, row_of(case), edit, Actor::Machine, SystemClock.now()).await.map_err(anyhow::Error::from)?;
+        if !matches!(edited, RowEdited::Done(_)) {
+            return Err(anyhow::anyhow!("the row of {} cannot be edited: {edited:?}", case.name).into());
+        }
+    }
+    Ok(())
+}
+
+async fn send(lab: &Lab, caller: &Caller, run: &str, case: &'static Case) -> Result<End, Failure> {
+    let (source, row_id) = row_of(case);
     let mut request = json!({
         "idempotencyKey": format!("lab-{}-{run}", case.name),
         "trackingUrl": lab.tracking_url(case),
-        "source": "platform_api",
-        "rowId": format!("lab-{}", case.name),
+        "source": source,
+        "rowId": row_id,
     });
     if let Some(domain) = case.expected_domain {
         request["expectedDomain"] = domain.into();
     }
-    let end = match caller.post::<Job>(protocol::signature::FETCH_PATH, request.to_string().as_bytes()).await {
-        Ok(job) => wait(caller, job).await?,
-        Err(Failure::Refused(problem)) => End::Refused(problem.code),
-        Err(failure) => return Err(failure),
-    };
-    Ok(Tried { case, end })
+    match caller.post::<Job>(protocol::signature::FETCH_PATH, request.to_string().as_bytes()).await {
+        Ok(job) => wait(caller, job).await,
+        Err(Failure::Refused(problem)) => Ok(End::Refused(problem.code)),
+        Err(failure) => Err(failure),
+    }
 }
 
 async fn wait(caller: &Caller, mut job: Job) -> Result<End, Failure> {

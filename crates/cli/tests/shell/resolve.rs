@@ -56,6 +56,29 @@ fn a_refused_target_says_which_address_and_why() {
 }
 
 #[test]
+fn what_a_row_asks_for_is_judged_by_flags_and_by_columns() {
+    let lab = lab();
+    let link = format!("{}/parameters?click=c-1&sub=north", lab.url);
+    let conclude = |flags: &[&str]| {
+        let ended = run(&[&["resolve", "--json", "--quiet", "--allow", &lab.address, &link][..], flags].concat());
+        let line: serde_json::Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{}", ended.err));
+        (line["result"]["conclusion"].as_str().unwrap().to_owned(), ended.code)
+    };
+    assert_eq!(conclude(&["--require-param", "session", "--require-param", "sub=NORTH"]), ("valid".to_owned(), 0));
+    assert_eq!(conclude(&["--require-param", "click"]), ("parameters_missing".to_owned(), 1));
+    assert_eq!(conclude(&["--accepted-url", &format!("{}/landing?of=another-day", lab.url)]), ("valid".to_owned(), 0));
+    assert_eq!(conclude(&["--accepted-url", "https://shop.example/landing"]), ("drifted".to_owned(), 6));
+    let wrong = run(&["resolve", "--accepted-url", "shop.example", &link]);
+    assert!(wrong.code == 2 && wrong.err.contains("--accepted-url: must be an absolute"), "{} {}", wrong.code, wrong.err);
+
+    let sheet = format!("url,requiredParameters,acceptedUrl\n{link},click,\n{link},,{0}/elsewhere\n{link},,\n", lab.url);
+    let flags = ["resolve", "--csv", "-", "--csv-out", "-", "--require-param", "session=7", "--allow", &lab.address];
+    let ended = run_with(&flags, &[], sheet.as_bytes());
+    let conclusions: Vec<_> = ended.out.lines().skip(1).map(|line| line.split(',').nth(3).unwrap()).collect();
+    assert_eq!(conclusions, ["parameters_missing", "drifted", "valid"]);
+}
+
+#[test]
 fn a_sheet_comes_back_with_our_columns() {
     let lab = lab();
     let sheet = format!("Offer,expectedDomain,url\nshoe,shop.example,{0}/landing\nhat,,{0}/landing\n", lab.url);

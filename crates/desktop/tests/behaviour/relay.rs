@@ -146,6 +146,7 @@ impl ScriptedRelay {
             lease_seconds,
             tracking_url,
             expected_domain: None,
+            expectation: protocol::RowExpectation::default(),
             context: Context::default(),
             deadline: script.relay_time().plus_seconds(3_600),
         }

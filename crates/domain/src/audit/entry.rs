@@ -48,6 +48,28 @@ pub enum Entry {
         /// When the last of them came.
         until: UnixMillis,
     },
+    /// Rows that a person wanted checked again.
+    Rechecked {
+        /// By whom.
+        by: Actor,
+        /// Of the rows.
+        environment: Environment,
+        /// The jobs that were made, in order.
+        jobs: Vec<JobId>,
+    },
+    /// What is expected of a row was changed, or whether it is checked at all.
+    RowChanged {
+        /// By whom.
+        by: Actor,
+        /// Of the row.
+        environment: Environment,
+        /// Where it lives.
+        source: String,
+        /// Its identity there.
+        row: String,
+        /// What was changed, and to what.
+        change: String,
+    },
     /// A desktop got jobs.
     Leased {
         /// Which.
@@ -68,7 +90,7 @@ pub enum Entry {
     },
     /// Jobs ended.
     Concluded {
-        /// Whose results; absent: the relay gave up.
+        /// Whose results; absent: the relay gave up, or the row is excluded.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         device: Option<DeviceId>,
         /// Of the jobs.
@@ -254,6 +276,8 @@ impl Entry {
             Self::Admitted { .. } => "admitted",
             Self::Replayed { .. } => "replayed",
             Self::Refused { .. } => "refused",
+            Self::Rechecked { .. } => "rechecked",
+            Self::RowChanged { .. } => "row_changed",
             Self::Leased { .. } => "leased",
             Self::Requeued { .. } => "requeued",
             Self::Concluded { .. } => "concluded",
@@ -284,6 +308,7 @@ impl Entry {
         match self {
             Self::Admitted { jobs, .. }
             | Self::Replayed { jobs, .. }
+            | Self::Rechecked { jobs, .. }
             | Self::Leased { jobs, .. }
             | Self::Requeued { jobs, .. }
             | Self::Cancelled { jobs, .. } => jobs.len() as u64,
@@ -337,6 +362,7 @@ impl Entry {
             Self::Refused { detail, target, nonce, code, .. } => vec![detail, target, nonce, code],
             Self::LinkApproved { name, platform, .. } | Self::Linked { name, platform, .. } => vec![name, platform],
             Self::LinkDenied { name, .. } | Self::DeviceRenamed { name, .. } => vec![name],
+            Self::RowChanged { source, row, change, .. } => vec![source, row, change],
             Self::KeyCreated { label, .. } => vec![label],
             Self::KeyChanged { change, .. } => vec![change],
             Self::SignedIn { how, from, .. } => vec![how, from],
@@ -348,6 +374,7 @@ impl Entry {
             Self::SettingChanged { setting, value, .. } => vec![setting, value],
             Self::Admitted { .. }
             | Self::Replayed { .. }
+            | Self::Rechecked { .. }
             | Self::Leased { .. }
             | Self::Requeued { .. }
             | Self::Concluded { .. }

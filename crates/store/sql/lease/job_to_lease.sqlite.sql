@@ -1,1 +1,1 @@
-SELECT tracking_url, expected_domain, context FROM jobs WHERE account = $1 AND id = $2
+SELECT tracking_url, expected_domain, context, expectation FROM jobs WHERE account = $1 AND id = $2

@@ -1,1 +1,1 @@
-SELECT environment, source, row_id, tracking_url, expected_domain, context FROM jobs WHERE account = $1 AND id = $2
+SELECT environment, source, row_id, tracking_url, expected_domain, context, expectation FROM jobs WHERE account = $1 AND id = $2

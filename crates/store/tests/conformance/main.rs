@@ -46,6 +46,7 @@ mod prune;
 mod quota;
 mod release;
 mod report;
+mod row_edits;
 mod rows;
 mod sequences;
 mod upkeep;

@@ -1,0 +1,1 @@
+UPDATE rows SET expectation = $5 WHERE account = $1 AND environment = $2 AND source = $3 AND row_id = $4

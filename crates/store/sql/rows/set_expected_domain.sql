@@ -1,0 +1,1 @@
+UPDATE rows SET expected_domain = $5 WHERE account = $1 AND environment = $2 AND source = $3 AND row_id = $4
