@@ -20,6 +20,7 @@ pub const MAX_ACCEPTED_URL_BYTES: usize = tracking_url::MAX_BYTES;
 
 /// A query parameter that must reach the landing page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RequiredParameter {
     /// Its name, decoded.
@@ -31,6 +32,7 @@ pub struct RequiredParameter {
 
 /// What a row asks of the final URL, beyond its domain. The default asks for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct RowExpectation {
     /// What must be in its query.
