@@ -6,6 +6,7 @@ mod body;
 mod clock_skew;
 mod config;
 mod connection;
+mod console;
 mod device_api;
 mod edge;
 mod health;
@@ -27,6 +28,8 @@ mod state;
 
 pub use config::Config;
 pub use edge::{AddressLimit, InvalidAddressLimit, InvalidNetwork, Network, ProxyHeaders, TlsError, TlsFiles, TrustedProxies};
+pub use operator::accounts::ListedAccount;
+pub use operator::people::{ListedInvitation, ListedMember, ListedPeople, OneTimeLink};
 pub use operator::{LinkedDevice, PendingLink};
 pub use relay::{Relay, StartError};
 pub use route::{Audience, Endpoint};

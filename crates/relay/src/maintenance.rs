@@ -93,6 +93,10 @@ pub(crate) async fn prune(state: Shared) {
 
 /// Gives every account its turn. `false`: a step failed; what was pruned before it stays pruned.
 async fn prune_pass(state: &Shared) -> bool {
+    if let Err(error) = state.store.forget_ended_sessions(state.now()).await {
+        tracing::warn!(%error, "sessions that ended were not forgotten; trying again later");
+        return false;
+    }
     let (mut from, mut keys, mut jobs) = (None, 0, 0);
     loop {
         let began = Instant::now();

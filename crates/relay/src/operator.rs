@@ -1,19 +1,25 @@
-//! What an operator on the relay's own machine may do from a shell: see and approve linking codes, see and revoke devices.
-//! The token lies in a file beside the data that only the owner can read.
+//! What an operator on the relay's own machine may do from a shell: see and approve linking codes, see and revoke devices of
+//! the relay's own account; make accounts, give them plans, bring people in. Neither jobs nor rows nor keys: whoever needs
+//! those is a member of an account. The token lies in a file beside the data that only the owner can read.
 
-use axum::extract::{FromRequestParts, State};
+pub(crate) mod accounts;
+pub(crate) mod people;
+
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 use domain::audit::Actor;
+use protocol::fetch_request::PayloadError;
 use protocol::{DeviceId, UnixMillis};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use store::DeviceRecord;
+use store::{Account, DeviceRecord};
 
 use crate::path::PathParts;
 use crate::problem::Refusal;
-use crate::state::Shared;
+use crate::state::{RelayState, Shared};
 use crate::{answer, edge};
 
 /// A desktop that asks to be linked.
@@ -64,6 +70,23 @@ impl FromRequestParts<Shared> for Operator {
         edge::proven(state, &parts.extensions);
         Ok(Self)
     }
+}
+
+/// Bytes of a message from a shell.
+const MAX_BYTES: usize = 4_096;
+
+/// Reads a message from a shell.
+async fn read<M: DeserializeOwned>(state: &RelayState, request: Request) -> Result<M, Refusal> {
+    let body = state.bodies.read(request.into_body(), MAX_BYTES).await?.bytes;
+    serde_json::from_slice(&body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Refusal::InvalidPayload(vec![PayloadError::new("", error.to_string())]),
+        _ => Refusal::MalformedJson(error.to_string()),
+    })
+}
+
+/// The account of this name.
+async fn account_named(state: &RelayState, name: &str) -> Result<Account, Refusal> {
+    state.store.account_by_name(name).await?.ok_or(Refusal::NotFound)
 }
 
 /// `GET /api/operator/links`

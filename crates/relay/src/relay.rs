@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::audit::Actor;
-use protocol::{AccountId, UnixMillis};
+use protocol::{AccountId, Secret, UnixMillis};
 use store::{SealingKey, Settings, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::body::Bodies;
 use crate::clock_skew;
 use crate::config::Config;
+use crate::console::{self, Passphrases, SignInThrottle};
 use crate::device_api::{Devices, PendingLinks};
 use crate::edge::{AddressLimits, Places, Tls, TlsError};
 use crate::keys::Keys;
@@ -153,6 +154,19 @@ impl Relay {
         self.state.operator_account
     }
 
+    /// A new one-time link that makes an owner, while the relay's own account has none. `None`: it has one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first_setup_link(&self) -> Result<Option<Secret>, StoreError> {
+        let RelayState { store, operator_account: account, public_url, .. } = &*self.state;
+        if store.owners(*account).await? > 0 {
+            return Ok(None);
+        }
+        let path = console::new_setup_link(store, *account, self.state.now()).await?;
+        Ok(Some(Secret::new(format!("{public_url}{}", path.expose()))))
+    }
+
     /// The desktops that ask to be linked.
     #[must_use]
     pub fn pending_links(&self) -> Vec<PendingLink> {
@@ -206,6 +220,9 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         bodies: Bodies::new(config.held_body_bytes),
         operator_token: config.secrets.operator_token().clone(),
         operator_account: account.id,
+        // A hash: not where requests are served.
+        passphrases: tokio::task::spawn_blocking(Passphrases::new).await.map_err(|_| StoreError::Closed)?,
+        sign_ins: SignInThrottle::default(),
         link_interval_seconds: config.link_interval_seconds,
         bench_noop: config.bench_noop,
         draining: CancellationToken::new(),

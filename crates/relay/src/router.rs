@@ -1,7 +1,8 @@
 //! Every route of the relay, on one screen.
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use protocol::ProblemCode;
@@ -10,7 +11,7 @@ use crate::path::PathParts;
 use crate::problem::{self, Refusal};
 use crate::route::{Audience, Endpoint, Route, router_of};
 use crate::state::Shared;
-use crate::{device_api, edge, health, ingress, operator};
+use crate::{console, device_api, edge, health, ingress, operator};
 
 /// Every route.
 fn routes() -> Vec<Route> {
@@ -37,6 +38,14 @@ fn routes() -> Vec<Route> {
         Route::post(LocalOperator, "/api/operator/links/{user_code}/deny", operator::deny_link),
         Route::get(LocalOperator, "/api/operator/devices", operator::list_devices),
         Route::post(LocalOperator, "/api/operator/devices/{device_id}/revoke", operator::revoke_device),
+        Route::get(LocalOperator, "/api/operator/accounts", operator::accounts::list),
+        Route::post(LocalOperator, "/api/operator/accounts", operator::accounts::create),
+        Route::post(LocalOperator, "/api/operator/accounts/{account}/plan", operator::accounts::set_plan),
+        Route::get(LocalOperator, "/api/operator/accounts/{account}/operators", operator::people::list),
+        Route::post(LocalOperator, "/api/operator/accounts/{account}/operators/{operator}/remove", operator::people::remove),
+        Route::post(LocalOperator, "/api/operator/accounts/{account}/invitations", operator::people::invite),
+        Route::post(LocalOperator, "/api/operator/accounts/{account}/setup-link", operator::people::setup_link),
+        Route::get(Anybody, "/assets/{name}", asset),
         Route::get(Anybody, "/problems/{code}", problem_page),
         Route::get(Anybody, "/healthz", health::healthz),
         Route::get(Anybody, "/readyz", health::readyz),
@@ -46,12 +55,12 @@ fn routes() -> Vec<Route> {
 /// Every endpoint that a relay answers at, as its router knows it: for whatever must hold for all of them.
 #[must_use]
 pub fn endpoints() -> Vec<Endpoint> {
-    routes().iter().map(|route| route.endpoint().clone()).collect()
+    routes().iter().chain(&console::routes()).map(|route| route.endpoint().clone()).collect()
 }
 
 /// What callers, desktops and operators reach.
 pub(crate) fn router(state: Shared) -> Router {
-    let mut router = router_of(routes());
+    let mut router = router_of(routes()).merge(console::router(&state));
     if state.bench_noop {
         router = router.route("/bench/noop", post(noop));
     }
@@ -70,6 +79,11 @@ pub(crate) fn metrics_router(state: Shared) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .with_state(state)
+}
+
+/// What pages are drawn with.
+async fn asset(PathParts(name): PathParts<String>, headers: HeaderMap) -> Result<Response, Refusal> {
+    ui::assets::respond(&name, &headers).map(|asset| asset.map(Body::from)).ok_or(Refusal::NotFound)
 }
 
 /// The page behind a problem's `type`.

@@ -7,6 +7,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Bodies;
+use crate::console::{Passphrases, SignInThrottle};
 use crate::device_api::{Devices, PendingLinks};
 use crate::edge::{AddressLimits, TrustedProxies};
 use crate::keys::Keys;
@@ -34,6 +35,8 @@ pub(crate) struct RelayState {
     pub(crate) bodies: Bodies,
     pub(crate) operator_token: Secret,
     pub(crate) operator_account: protocol::AccountId,
+    pub(crate) passphrases: Passphrases,
+    pub(crate) sign_ins: SignInThrottle,
     pub(crate) link_interval_seconds: u32,
     pub(crate) bench_noop: bool,
     /// Cancelled when the relay begins to shut down: waiting requests are then answered early.

@@ -9,7 +9,7 @@ mod release;
 mod report;
 mod results;
 mod signature;
-mod target;
+pub(crate) mod target;
 
 pub(crate) use devices::Devices;
 pub(crate) use keys::{create as create_key, list as list_keys, revoke as revoke_key};

@@ -37,7 +37,7 @@ pub(crate) fn uri(state: &RelayState, parts: &Parts) -> String {
 }
 
 /// The Host header, given once, or what stands for it in HTTP/2.
-fn host(headers: &HeaderMap, authority: Option<&Authority>) -> Option<Authority> {
+pub(crate) fn host(headers: &HeaderMap, authority: Option<&Authority>) -> Option<Authority> {
     let mut given = headers.get_all(header::HOST).iter();
     match (given.next(), given.next()) {
         (Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
@@ -48,7 +48,7 @@ fn host(headers: &HeaderMap, authority: Option<&Authority>) -> Option<Authority>
 
 /// Whether a host is this relay, which a connection reached at `local`: by that very address, as the machine itself does
 /// over loopback, or by one of the machine's own names.
-fn names(host: &Authority, Ends { local, is_secure, .. }: &Ends, own_names: &[String]) -> bool {
+pub(crate) fn names(host: &Authority, Ends { local, is_secure, .. }: &Ends, own_names: &[String]) -> bool {
     let name = host.host();
     let usual_port = if *is_secure { HTTPS } else { HTTP };
     if host.as_str().contains('@') || host.port_u16().unwrap_or(usual_port) != local.port() {

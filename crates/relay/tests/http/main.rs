@@ -5,6 +5,8 @@
 mod addresses;
 mod batch;
 mod bodies;
+mod browser;
+mod console;
 mod desk;
 mod device_signatures;
 mod devices;
