@@ -45,6 +45,12 @@ pub(crate) enum Command {
     Link(commands::link::Arguments),
     /// List and revoke linked desktops, on the relay's machine
     Devices(commands::devices::Arguments),
+    /// Show and choose where scripts should read, on the relay's machine
+    Channel(commands::channel::Arguments),
+    /// Read, export and verify what was decided
+    Audit(commands::audit::Arguments),
+    /// Show and check plans: what an account may do, and how much of it
+    Plans(commands::plans::Arguments),
     /// Run the lab: a local site of redirect cases
     Lab(commands::lab::Arguments),
     /// Look after the relay's database: back up, check, move
@@ -69,6 +75,9 @@ impl Command {
             | Self::Desktop(_)
             | Self::Link(_)
             | Self::Devices(_)
+            | Self::Channel(_)
+            | Self::Audit(_)
+            | Self::Plans(_)
             | Self::Lab(_)
             | Self::Db(_)
             | Self::Completions(_) => "warn",

@@ -3,7 +3,9 @@
 
 pub mod admission;
 pub mod audit;
+pub mod channel;
 pub mod email;
+pub mod events;
 pub mod lease;
 pub mod month;
 pub mod nonce_window;

@@ -74,6 +74,14 @@ impl Retention {
         Ok(Self { job_days, idempotency_days, audit_days: if job_days > 365 { job_days } else { 365 } })
     }
 
+    /// The same, with jobs kept for no longer than a plan says; idempotency keys then go a day before them.
+    #[must_use]
+    pub fn within(self, plan_days: Option<u32>) -> Self {
+        let Some(days) = plan_days else { return self };
+        let job_days = self.job_days.min(days.max(LEAST_IDEMPOTENCY_DAYS + JOB_OUTLIVES_KEY_DAYS));
+        Self { job_days, idempotency_days: self.idempotency_days.min(job_days - JOB_OUTLIVES_KEY_DAYS), ..self }
+    }
+
     /// Keeps the audit for `audit_days` days.
     ///
     /// # Errors
@@ -156,6 +164,14 @@ mod tests {
         assert_eq!(Retention::new(u32::MAX, u32::MAX), Err(InvalidRetention::TooLong));
         assert_eq!(Retention::default().with_audit_days(0), Err(InvalidRetention::NoAudit));
         assert_eq!(Retention::default().with_audit_days(7).map(Retention::audit_days), Ok(7));
+    }
+
+    #[test]
+    fn a_plan_may_keep_less_and_never_more() {
+        let usual = Retention::default();
+        let of = |days| (usual.within(days).job_days(), usual.within(days).idempotency_days());
+        assert_eq!([of(None), of(Some(1_000)), of(Some(60)), of(Some(7)), of(Some(0))], [(90, 30), (90, 30), (60, 30), (7, 6), (2, 1)]);
+        assert_eq!(usual.within(Some(7)).audit_days(), usual.audit_days());
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod clock;
 pub mod conclusion;
 pub mod device;
 pub mod device_signature;
+pub mod event;
 pub mod expectation;
 pub mod fetch_request;
 pub mod ids;
@@ -36,6 +37,7 @@ pub mod tracking_url;
 
 pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};
 pub use conclusion::{Class, Conclusion};
+pub use event::{ActiveChannel, EventsReset, JobEvent};
 pub use expectation::{RequiredParameter, RowExpectation};
 pub use fetch_request::{Context, DeviceKind, EngineChoice, FetchRequest, PayloadError};
 pub use ids::{AccountId, DeviceId, InvitationId, JobId, OperatorId, PollId, RequestId, SessionId};

@@ -85,6 +85,8 @@ problem_codes! {
     AuthorizationPending = "authorization_pending", 425, "The linking code awaits approval";
     /// Too many requests a second.
     RateLimited = "rate_limited", 429, "Too many requests";
+    /// The key listens to as many event streams as it may.
+    TooManyStreams = "too_many_streams", 429, "Too many event streams";
     /// A desktop polls faster than it was told.
     SlowDown = "slow_down", 429, "Polling too fast";
     /// The month's fetches are used up.

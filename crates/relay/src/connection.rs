@@ -50,6 +50,10 @@ pub(crate) struct Ends {
     pub(crate) is_secure: bool,
 }
 
+/// Ends the connection at once, whatever is under way on it: for readers who do not read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HangUp(pub(crate) CancellationToken);
+
 /// Serves one connection until it ends, or until its current requests have been answered after `draining`.
 pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAcceptor>, router: Router, draining: CancellationToken) {
     let _ = stream.set_nodelay(true);
@@ -73,6 +77,8 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, tls: Option<TlsAc
 
 async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, is_h2: bool, router: Router, draining: CancellationToken) {
     let under_way = UnderWay::default();
+    let hang_up = HangUp::default();
+    let router = router.layer(axum::Extension(hang_up.clone()));
     let service = Counted { service: TowerToHyperService::new(router), under_way: under_way.clone() };
     let io = TokioIo::new(stream);
     if is_h2 {
@@ -81,25 +87,27 @@ async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, is_
         builder.max_pending_accept_reset_streams(MAX_RESETS).max_local_error_reset_streams(MAX_FAULTS);
         builder.initial_connection_window_size(AHEAD).initial_stream_window_size(AHEAD_OF_ONE).max_send_buf_size(MAX_UNREAD);
         builder.keep_alive_interval(Some(HEAD)).keep_alive_timeout(HEAD);
-        drive(builder.serve_connection(io, service), under_way, draining).await;
+        drive(builder.serve_connection(io, service), under_way, hang_up, draining).await;
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD_BYTES).pipeline_flush(true);
-        drive(builder.serve_connection(io, service), under_way, draining).await;
+        drive(builder.serve_connection(io, service), under_way, hang_up, draining).await;
     }
 }
 
 /// Serves a connection until it ends. How it ends is its peer's business: a reset is no event.
-async fn drive(connection: impl GracefulConnection, under_way: UnderWay, draining: CancellationToken) {
+async fn drive(connection: impl GracefulConnection, under_way: UnderWay, HangUp(hang_up): HangUp, draining: CancellationToken) {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
         () = under_way.never_began() => return,
+        () = hang_up.cancelled() => return,
         () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         _ = connection => {}
         () = under_way.none_for_a_while() => {}
+        () = hang_up.cancelled() => {}
     }
 }
 

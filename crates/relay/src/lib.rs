@@ -12,6 +12,7 @@ mod edge;
 mod health;
 mod ingress;
 mod keys;
+mod live;
 mod maintenance;
 mod metrics;
 mod mirror;

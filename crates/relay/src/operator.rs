@@ -3,6 +3,7 @@
 //! those is a member of an account. The token lies in a file beside the data that only the owner can read.
 
 pub(crate) mod accounts;
+pub(crate) mod channel;
 pub(crate) mod people;
 
 use axum::extract::{FromRequestParts, Request, State};

@@ -82,6 +82,10 @@ pub(crate) enum Refusal {
         waiting: u64,
         limit: u64,
     },
+    /// The key listens already as often as it may.
+    TooManyStreams {
+        limit: u32,
+    },
     Overloaded,
     OutcomeUnknown,
     Internal,
@@ -129,6 +133,7 @@ impl Refusal {
             Self::RateLimited { .. } | Self::AddressLimited { .. } => ProblemCode::RateLimited,
             Self::QuotaExceeded { .. } => ProblemCode::QuotaExceeded,
             Self::BacklogFull { .. } => ProblemCode::BacklogFull,
+            Self::TooManyStreams { .. } => ProblemCode::TooManyStreams,
             Self::Overloaded => ProblemCode::Overloaded,
             Self::OutcomeUnknown => ProblemCode::OutcomeUnknown,
             Self::Internal => ProblemCode::Internal,
@@ -191,6 +196,7 @@ impl Refusal {
             Self::BacklogFull { waiting, limit } => {
                 format!("{waiting} jobs wait and {limit} may. Link a desktop or wait until some have been resolved.")
             }
+            Self::TooManyStreams { limit } => format!("{limit} event streams of this key are open, and more it may not have. Close one, or share one."),
             Self::Overloaded => "The relay is at its capacity. Nothing was stored; send the same request again.".to_owned(),
             Self::OutcomeUnknown => "The database did not confirm in time. Send the job again with the same idempotency key.".to_owned(),
             Self::Internal => "The relay failed; its log has the cause under the request id. Send a job again under the same idempotency key: it is made once."
@@ -215,6 +221,7 @@ impl Refusal {
                 json!({ "violated-policies": ["monthly"], "used": used, "limit": limit, "renewsAt": renews_at })
             }
             Self::BacklogFull { waiting, limit } => json!({ "violated-policies": ["backlog"], "waiting": waiting, "limit": limit }),
+            Self::TooManyStreams { limit } => json!({ "limit": limit }),
             Self::SlowDown { interval } => json!({ "interval": interval }),
             Self::MalformedJson(_)
             | Self::PlanRequired
@@ -242,7 +249,7 @@ impl Refusal {
             Self::RateLimited { retry_after } | Self::AddressLimited { retry_after } | Self::QuotaExceeded { retry_after, .. } => {
                 Some(*retry_after)
             }
-            Self::BacklogFull { .. } => Some(BACKLOG_RETRY_SECONDS),
+            Self::BacklogFull { .. } | Self::TooManyStreams { .. } => Some(BACKLOG_RETRY_SECONDS),
             Self::SlowDown { interval } => Some(*interval as u64),
             Self::Overloaded | Self::OutcomeUnknown => Some(OVERLOADED_RETRY_SECONDS),
             _ => None,

@@ -1,30 +1,30 @@
 //! The burst limit of one API key, in memory: against floods, not for accounting. Monthly quotas live in the database.
+//!
+//! The generic cell rate algorithm: one number says when the bucket will be full again. A request is taken while there is
+//! room for one; whatever comes with it (the items of a batch) is paid for in advance, so that a batch of any size goes
+//! through once and over time nobody gets more than the rate.
 
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use domain::Plan;
-use governor::clock::{Clock, DefaultClock};
-use governor::middleware::StateInformationMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 
 use crate::problem::Refusal;
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
+const NANOS: u64 = 1_000_000_000;
 
 /// How many requests a key may send now.
+#[derive(Debug)]
 pub(crate) struct Burst {
-    limiter: Limiter,
     size: u32,
     per_second: u32,
-    clock: DefaultClock,
-    /// What was left after the last request.
-    remaining: AtomicU32,
+    began: Instant,
+    /// When everything that was taken will have been given back, in nanoseconds since it began.
+    full_at: AtomicU64,
 }
 
 /// How a key stands with its burst limit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BurstStanding {
     pub(crate) size: u32,
     pub(crate) per_second: u32,
@@ -35,32 +35,100 @@ impl Burst {
     /// The limit of a plan; none when it has none.
     pub(crate) fn of(plan: &Plan) -> Option<Self> {
         let per_second = plan.requests_per_second?;
-        let size: NonZeroU32 = plan.burst.unwrap_or(per_second);
-        let clock = DefaultClock::default();
-        let limiter = RateLimiter::direct_with_clock(Quota::per_second(per_second).allow_burst(size), clock.clone()).with_middleware();
-        let size = size.get();
-        Some(Self { limiter, size, per_second: per_second.get(), clock, remaining: AtomicU32::new(size) })
+        let size = plan.burst.unwrap_or(per_second);
+        Some(Self { size: size.get(), per_second: per_second.get(), began: Instant::now(), full_at: AtomicU64::new(0) })
     }
 
     /// Takes one request.
     pub(crate) fn take(&self) -> Result<BurstStanding, Refusal> {
-        let checked = self.limiter.check();
-        let remaining = checked.as_ref().map_or(0, governor::middleware::StateSnapshot::remaining_burst_capacity);
-        self.remaining.store(remaining, Ordering::Relaxed);
-        checked.map(|_| self.last()).map_err(|not_until| {
-            let wait = not_until.wait_time_from(self.clock.now());
-            Refusal::RateLimited { retry_after: wait.as_secs() + 1 }
-        })
+        self.take_at(self.now()).map_err(|wait| Refusal::RateLimited { retry_after: wait / NANOS + 1 })
     }
 
-    /// How the key stood after its last request, without taking another.
+    /// Pays for what came with a request that was taken, however much it is.
+    pub(crate) fn charge(&self, requests: u32) -> BurstStanding {
+        self.charge_at(self.now(), requests)
+    }
+
+    /// How the key stands, without taking another.
     pub(crate) fn last(&self) -> BurstStanding {
-        BurstStanding { size: self.size, per_second: self.per_second, remaining: self.remaining.load(Ordering::Relaxed) }
+        self.standing(self.now(), self.full_at.load(Ordering::Relaxed))
+    }
+
+    /// `Err`: nanoseconds until there is room.
+    fn take_at(&self, now: u64) -> Result<BurstStanding, u64> {
+        let room = self.nanos(self.size - 1);
+        let taken = self
+            .full_at
+            .try_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| (full_at <= now + room).then(|| full_at.max(now) + self.nanos(1)));
+        match taken {
+            Ok(before) => Ok(self.standing(now, before.max(now) + self.nanos(1))),
+            Err(full_at) => Err(full_at - now - room),
+        }
+    }
+
+    fn charge_at(&self, now: u64, requests: u32) -> BurstStanding {
+        let cost = self.nanos(requests);
+        let before = self.full_at.update(Ordering::Relaxed, Ordering::Relaxed, |full_at| full_at.max(now) + cost);
+        self.standing(now, before.max(now) + cost)
+    }
+
+    fn standing(&self, now: u64, full_at: u64) -> BurstStanding {
+        let owed = full_at.saturating_sub(now).saturating_mul(self.per_second.into()).div_ceil(NANOS);
+        let remaining = self.size.saturating_sub(u32::try_from(owed).unwrap_or(u32::MAX));
+        BurstStanding { size: self.size, per_second: self.per_second, remaining }
+    }
+
+    /// Time that this many requests take at the rate.
+    fn nanos(&self, requests: u32) -> u64 {
+        u64::from(requests) * NANOS / u64::from(self.per_second)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
-impl std::fmt::Debug for Burst {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Burst").field("size", &self.size).finish_non_exhaustive()
+#[cfg(test)]
+mod tests {
+    use domain::Plans;
+
+    use super::*;
+
+    const MILLI: u64 = 1_000_000;
+
+    /// Two at once, ten a second.
+    fn burst() -> Burst {
+        let plans = Plans::from_toml("[p]\napi_links = true\nrequests_per_second = 10\nburst = 20").unwrap();
+        Burst { size: 2, ..Burst::of(plans.get("p").unwrap()).unwrap() }
+    }
+
+    #[test]
+    fn a_burst_goes_through_and_then_the_rate() {
+        let burst = burst();
+        assert_eq!(burst.take_at(0).unwrap().remaining, 1);
+        assert_eq!(burst.take_at(0).unwrap().remaining, 0);
+        assert_eq!(burst.take_at(0).unwrap_err(), 100 * MILLI);
+        assert_eq!(burst.take_at(99 * MILLI).unwrap_err(), MILLI);
+        assert!(burst.take_at(100 * MILLI).is_ok());
+        assert_eq!(burst.take_at(10_000 * MILLI).unwrap().remaining, 1, "no more than the burst gathers");
+    }
+
+    #[test]
+    fn whatever_comes_with_a_request_is_paid_for_in_advance() {
+        let burst = burst();
+        assert!(burst.take_at(0).is_ok());
+        assert_eq!(burst.charge_at(0, 499).remaining, 0);
+        assert!(burst.take_at(49_800 * MILLI).is_err(), "five hundred at ten a second, but for the burst");
+        assert!(burst.take_at(49_900 * MILLI).is_ok());
+    }
+
+    #[test]
+    fn many_at_once_get_no_more_than_there_is() {
+        let burst = Burst { size: 64, ..burst() };
+        let taken: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| (0..100).filter(|_| burst.take_at(0).is_ok()).count())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(taken, 64);
     }
 }

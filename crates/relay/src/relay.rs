@@ -17,6 +17,7 @@ use crate::console::{self, Passphrases, SignInThrottle};
 use crate::device_api::{Devices, PendingLinks};
 use crate::edge::{AddressLimits, Places, Tls, TlsError};
 use crate::keys::Keys;
+use crate::live;
 use crate::maintenance;
 use crate::metrics::Metrics;
 use crate::operator::PendingLink;
@@ -218,6 +219,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         trusted_proxies: config.trusted_proxies.clone(),
         address_limits: config.address_limit.map(AddressLimits::new),
         bodies: Bodies::new(config.held_body_bytes),
+        streams: live::Places::default(),
         operator_token: config.secrets.operator_token().clone(),
         operator_account: account.id,
         // A hash: not where requests are served.

@@ -11,6 +11,7 @@ use crate::console::{Passphrases, SignInThrottle};
 use crate::device_api::{Devices, PendingLinks};
 use crate::edge::{AddressLimits, TrustedProxies};
 use crate::keys::Keys;
+use crate::live::Places;
 use crate::metrics::Metrics;
 
 /// The state behind every route; cloned for each request.
@@ -33,6 +34,8 @@ pub(crate) struct RelayState {
     /// None: addresses are not limited.
     pub(crate) address_limits: Option<AddressLimits>,
     pub(crate) bodies: Bodies,
+    /// Event streams that are open.
+    pub(crate) streams: Places,
     pub(crate) operator_token: Secret,
     pub(crate) operator_account: protocol::AccountId,
     pub(crate) passphrases: Passphrases,

@@ -45,15 +45,16 @@ pub(crate) async fn step(transaction: &mut Transaction<'_>, order: &PruneOrder) 
     if session.row(&statement::MAY_PRUNE, &[]).await?.is_none() {
         return Ok(pruned);
     }
-    let retention = transaction.settings.retention;
-    let (keys_until, jobs_until) = (retention.last_key_to_forget(order.now), retention.last_job_to_drop(order.now));
-    let first_month = retention.first_usage_month(order.now);
+    let first_month = transaction.settings.retention.first_usage_month(order.now);
     let mut behind = order.from.map_or(AccountId::from_bytes(NO_ID), |cursor| cursor.0);
     let rows = session.rows(&statement::ACCOUNTS_TO_PRUNE, &[(&behind).into(), ACCOUNTS_PER_STEP.into()]).await?;
     let may_be_more = i64::try_from(rows.len()).is_ok_and(|found| found == ACCOUNTS_PER_STEP);
     let mut left = JOBS_PER_STEP;
     for row in &rows {
         let mut progress = Progress::read(row)?;
+        let plan = transaction.settings.plans.get(&row.get::<String>(3)?);
+        let retention = transaction.settings.retention.within(plan.and_then(|plan| plan.retention_days));
+        let (keys_until, jobs_until) = (retention.last_key_to_forget(order.now), retention.last_job_to_drop(order.now));
         let before = progress;
         let forgotten = progress.forget_keys(session, keys_until, left).await?;
         left = left.saturating_sub(forgotten);

@@ -3,9 +3,11 @@
 use domain::readiness::{RowFacts, not_ready_reasons};
 use protocol::{AccountId, Class, Conclusion, Environment, JobId, RowExpectation, UnixMillis};
 
+use crate::channel;
 use crate::error::StoreError;
 use crate::report::{read_expectation, row_inputs};
 use crate::session::{Row, Session, Value};
+use crate::settings::Settings;
 use crate::statement;
 
 /// Rows that one page looks at, so that a filter which fits few rows costs no more than one that fits many.
@@ -55,20 +57,22 @@ impl RowKey {
 
 pub(crate) async fn one(
     session: &mut Session<'_>,
+    settings: &Settings,
     key: &RowKey,
     now: UnixMillis,
-    freshness_millis: i64,
 ) -> Result<Option<protocol::Row>, StoreError> {
+    let freshness_millis = channel::of(session, settings, &key.account).await?.freshness_millis();
     let row = session.row(&statement::ROW, &key.values()).await?;
     row.map(|row| record(&row, now, freshness_millis)).transpose()
 }
 
 pub(crate) async fn page(
     session: &mut Session<'_>,
+    settings: &Settings,
     filter: &RowFilter,
     now: UnixMillis,
-    freshness_millis: i64,
 ) -> Result<RowRecordPage, StoreError> {
+    let freshness_millis = channel::of(session, settings, &filter.account).await?.freshness_millis();
     // A source's rows stand together: begin before its first one.
     let start = filter.after.clone().unwrap_or_else(|| (filter.source.clone().unwrap_or_default(), String::new()));
     let parameters = [(&filter.account).into(), filter.environment.into(), (&start.0).into(), (&start.1).into(), SCANNED_ROWS.into()];

@@ -135,8 +135,8 @@ pub(crate) async fn edit(transaction: &mut Transaction<'_>, order: &EditOrder) -
         order.now,
         Entry::RowChanged { by: order.by.clone(), environment: *environment, source, row, change },
     );
-    let freshness = transaction.settings.freshness_millis;
-    let row = row::one(&mut transaction.session, &order.row, order.now, freshness).await?;
+    let settings = transaction.settings;
+    let row = row::one(&mut transaction.session, settings, &order.row, order.now).await?;
     Ok(row.map_or(RowEdited::Unknown, |row| RowEdited::Done(Box::new(row))))
 }
 

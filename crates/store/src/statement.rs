@@ -57,6 +57,8 @@ statements! {
     shared INSERT_ACCOUNT = "accounts/insert_account";
     shared ACCOUNT_BY_NAME = "accounts/account_by_name";
     shared SET_PLAN = "accounts/set_plan";
+    shared SET_ACCOUNT_SETTING = "accounts/set_setting";
+    shared ACCOUNT_SETTINGS = "accounts/settings";
     twin PLAN_OF = "accounts/plan_of";
     twin LOCK_ACCOUNT = "accounts/lock_account";
     shared ACCOUNT = "accounts/account";

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::admission::Standing;
 use domain::audit::chain::Ends;
 use domain::audit::{Actor, Block, Entry};
+use domain::channel::Channel;
 use protocol::device::{HeldJob, ReportOutcome};
 use protocol::linking::Linked;
 use protocol::{AccountId, DeviceId, Environment, JobId, KeyId, Secret, UnixMillis};
@@ -17,9 +18,11 @@ use crate::admission::{AdmissionAnswer, AdmissionRequest, PendingAdmission};
 use crate::audit::prune::{AuditCursor, PrunedAudit};
 use crate::audit::{self, BlockRange, Records};
 use crate::cancel::{self, Cancel, Cancelled};
+use crate::channel;
 use crate::database::DatabaseUrl;
 use crate::device::{self, DeviceRecord};
 use crate::error::StoreError;
+use crate::event::{self, EventPage, EventQuery};
 use crate::job::{self, JobFilter, JobRecord, JobRecordPage};
 use crate::key::{self, KeyRecord, NewKeyRecord};
 use crate::lease::{self, PullOrder, Pulled, Release};
@@ -229,9 +232,7 @@ impl Store {
         let key = RowKey { account, environment, source, row_id };
         self.0
             .readers
-            .read(&self.0.settings, (key, now), |session, settings, (key, now)| {
-                Box::pin(row::one(session, key, *now, settings.freshness_millis))
-            })
+            .read(&self.0.settings, (key, now), |session, settings, (key, now)| Box::pin(row::one(session, settings, key, *now)))
             .await
     }
 
@@ -242,9 +243,7 @@ impl Store {
     pub async fn rows(&self, filter: RowFilter, now: UnixMillis) -> Result<RowRecordPage, StoreError> {
         self.0
             .readers
-            .read(&self.0.settings, (filter, now), |session, settings, (filter, now)| {
-                Box::pin(row::page(session, filter, *now, settings.freshness_millis))
-            })
+            .read(&self.0.settings, (filter, now), |session, settings, (filter, now)| Box::pin(row::page(session, settings, filter, *now)))
             .await
     }
 
@@ -285,6 +284,22 @@ impl Store {
                 Ok(Recheck::Decided(answer.admission))
             }
         }
+    }
+
+    /// The account's active channel.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn channel(&self, account: AccountId) -> Result<Channel, StoreError> {
+        self.0.readers.read(&self.0.settings, account, |session, settings, account| Box::pin(channel::of(session, settings, account))).await
+    }
+
+    /// Gives the account another channel. The same again is harmless.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn set_channel(&self, account: AccountId, channel: Channel, by: Actor, now: UnixMillis) -> Result<(), StoreError> {
+        self.write((account, channel, by, now), |transaction, order| Box::pin(channel::set(transaction, order))).await
     }
 
     // Desktops.
@@ -551,6 +566,14 @@ impl Store {
     /// When the database fails or the queue is full.
     pub async fn prune_audit(&self, now: UnixMillis, from: Option<AuditCursor>) -> Result<PrunedAudit, StoreError> {
         self.write((now, from), |transaction, order| Box::pin(audit::prune::step(transaction, order))).await
+    }
+
+    /// What happened to the account's jobs behind an event.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn events(&self, query: EventQuery) -> Result<EventPage, StoreError> {
+        self.0.readers.read(&self.0.settings, query, |session, _, query| Box::pin(event::page(session, query))).await
     }
 
     /// Listens for new entries of an account's audit.

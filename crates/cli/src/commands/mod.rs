@@ -1,5 +1,7 @@
 //! One file a command: its arguments, and the wiring of libraries that it takes.
 
+pub(crate) mod audit;
+pub(crate) mod channel;
 pub(crate) mod completions;
 pub(crate) mod db;
 pub(crate) mod desktop;
@@ -9,6 +11,7 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod lab;
 pub(crate) mod link;
+pub(crate) mod plans;
 pub(crate) mod relay;
 pub(crate) mod resolve;
 pub(crate) mod rows;

@@ -62,6 +62,9 @@ pub(crate) struct Arguments {
     /// Days that idempotency keys are remembered; at least 1
     #[arg(long, env = "LINK_PEELER_IDEMPOTENCY_DAYS", value_name = "DAYS", default_value_t = Retention::default().idempotency_days())]
     idempotency_days: u32,
+    /// TOML file of plans (`link-peeler plans show --toml` begins one)
+    #[arg(long, env = "LINK_PEELER_PLANS", value_name = "FILE")]
+    plans: Option<PathBuf>,
     /// Days that the audit is kept
     #[arg(long, env = "LINK_PEELER_AUDIT_DAYS", value_name = "DAYS", default_value_t = Retention::default().audit_days())]
     audit_days: u32,
@@ -123,6 +126,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         ..usual
     };
     let config = Config {
+        plans: super::plans::read(arguments.plans.as_ref())?,
         retention,
         leases,
         metrics_listen: arguments.metrics_listen,

@@ -5,6 +5,7 @@
 mod actor;
 pub mod block;
 pub mod chain;
+mod describe;
 mod entry;
 
 pub use actor::Actor;

@@ -76,12 +76,14 @@ pub(crate) async fn fetch(
     Signed { caller, payload, .. }: Signed<Batch>,
 ) -> Result<Response, Refused> {
     // The signature's nonce is spent once, for the whole; what is read after it is harmless to repeat item by item.
-    let mut limits = caller.spend_nonce(&state).await?;
+    caller.spend_nonce(&state).await?;
+    // Each item is a request to the burst limit; the batch itself has paid for the first.
+    let more = u32::try_from(payload.0.len() - 1).unwrap_or(u32::MAX);
+    let standing = caller.key.burst.as_ref().map(|burst| burst.charge(more));
+    let caller = Caller { burst: standing, ..caller };
     let items = payload.0.into_iter().enumerate().map(|(index, item)| one(&state, &caller, index, item));
     let admitted = join_all(items).await;
-    if let Some(standing) = caller.last_standing() {
-        limits = Limits::known(&caller, Some(standing));
-    }
+    let limits = Limits::known(&caller, caller.last_standing());
     let answers = (admitted.into_iter())
         .map(|item| match item.and_then(|Admitted { job, replayed, .. }| answer::job(job, replayed, &state.public_url)) {
             Ok(job) => Answer { status: fetch::status_of(&job).as_u16(), job: Some(job), problem: None },

@@ -1,6 +1,8 @@
 //! What callers may ask for. Every route takes a [`signature::Signed`] payload: no unsigned body exists past it.
 
 pub(crate) mod batch;
+pub(crate) mod channel;
+pub(crate) mod events;
 pub(crate) mod fetch;
 pub(crate) mod jobs;
 pub(crate) mod limits;

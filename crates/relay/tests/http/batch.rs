@@ -75,3 +75,16 @@ async fn a_batch_off_shape_is_refused_as_a_whole() {
     let answer = stage.send(&signed(&stage, &key, &json!([]))).await;
     assert_eq!(answer.refusal(), refused(400, "malformed_json"));
 }
+
+#[tokio::test]
+async fn each_item_is_a_request_to_the_burst_limit() {
+    let stage = Stage::new().await;
+    let key = stage.key_on("slow").await;
+    let body = json!({"jobs": (0..5).map(|n| payload(&format!("offer-{n}"))).collect::<Vec<_>>()});
+    let answer = stage.send(&signed(&stage, &key, &body)).await;
+    assert!(answer.header("ratelimit").unwrap().contains("\"burst\";r=0"), "{:?}", answer.header("ratelimit"));
+    assert_eq!(outcomes(&answer.read::<Value>(200)).len(), 5, "a batch goes through whole");
+    let next = stage.send(&stage.fetch_by(&key, "next")).await;
+    assert_eq!(next.refusal(), refused(429, "rate_limited"));
+    assert!(next.header("retry-after").unwrap().parse::<u32>().unwrap() >= 3, "and is paid for: five at one a second, two at once");
+}

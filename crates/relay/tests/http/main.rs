@@ -10,6 +10,7 @@ mod console;
 mod desk;
 mod device_signatures;
 mod devices;
+mod events;
 mod flood;
 mod frames;
 mod framing;

@@ -191,6 +191,27 @@ impl Connection {
         Some(Answer { status, headers, body: self.read.drain(..length).collect() })
     }
 
+    /// Everything up to and with `text`, as it comes, framing included.
+    pub(crate) async fn read_until(&mut self, text: &str) -> String {
+        let seen = async {
+            loop {
+                if let Some(at) = find(&self.read, text.as_bytes()) {
+                    return self.read.drain(..at + text.len()).collect::<Vec<u8>>();
+                }
+                self.fill().await.unwrap();
+            }
+        };
+        let bytes = tokio::time::timeout(PATIENCE, seen).await.expect("what was waited for, in time");
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// What comes until `text` does or the connection ends.
+    pub(crate) async fn until_closed_or(mut self, text: &str) -> Vec<u8> {
+        let ended = async { while find(&self.read, text.as_bytes()).is_none() && self.fill().await.is_some() {} };
+        tokio::time::timeout(PATIENCE, ended).await.expect("the stream ends");
+        self.read
+    }
+
     async fn fill(&mut self) -> Option<()> {
         let mut bytes = [0; 16_384];
         let count = self.stream.read(&mut bytes).await.unwrap_or(0);

@@ -1,8 +1,8 @@
 //! Walks over the audit of a database that no relay need serve: a live one, a backup, a standby.
 
-use domain::audit::Block;
 use domain::audit::chain::{Broken, Ends, Place, Walk, Whole, Why};
-use protocol::AccountId;
+use domain::audit::{Block, Line};
+use protocol::{AccountId, UnixMillis};
 use serde::Serialize;
 
 use super::AdminError;
@@ -53,7 +53,7 @@ pub enum Shown<'b> {
 }
 
 /// Walks over the audit of every account, or of the one of this name, and shows everything to `visit` on the way; `noted`
-/// are places that must lie in a chain. A chain that breaks is left there and the next one begun.
+/// are places that must lie in a chain. Of a chain that breaks the first break is told.
 ///
 /// # Errors
 /// When the database cannot be read, has not this program's schema, or has no such account; and what `visit` says.
@@ -108,7 +108,7 @@ async fn walk_account<E: From<AdminError>>(
     noted: Vec<Place>,
     visit: &mut impl FnMut(Shown<'_>) -> Result<(), E>,
 ) -> Result<Found, E> {
-    let mut walk = Walk::new(ends, noted);
+    let (mut walk, mut broken) = (Walk::new(ends, noted), None);
     // From the very first block that is there, so that one before the anchor is seen too.
     let mut behind = 0;
     loop {
@@ -117,12 +117,16 @@ async fn walk_account<E: From<AdminError>>(
         behind = last.seq;
         for block in &page {
             visit(Shown::Block(block))?;
-            if let Err(broken) = walk.step(block) {
-                return Ok(Found::Broken(broken));
+            // What stands behind a break is still shown.
+            if broken.is_none() {
+                broken = walk.step(block).err();
             }
         }
     }
-    Ok(walk.finish().map_or_else(Found::Broken, Found::Whole))
+    Ok(match broken {
+        Some(broken) => Found::Broken(broken),
+        None => walk.finish().map_or_else(Found::Broken, Found::Whole),
+    })
 }
 
 impl AuditedAccount {
@@ -140,4 +144,52 @@ impl AuditedAccount {
             Found::Broken(broken) => Some(broken.why),
         }
     }
+}
+
+/// An entry with where it stands.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// What people call the account.
+    pub account: String,
+    /// The block that it stands in.
+    pub seq: u64,
+    /// The entry.
+    pub line: Line,
+}
+
+/// The last `most` entries that fit, newest first, of every account or of the one of this name; none older than `since`.
+///
+/// # Errors
+/// When the database cannot be read, has not this program's schema, or has no such account.
+pub async fn list_audit(
+    url: &DatabaseUrl,
+    only: Option<&str>,
+    (most, since): (usize, UnixMillis),
+    fits: impl Fn(&Line) -> bool,
+) -> Result<Vec<Listed>, AdminError> {
+    let mut open = Open::connect(url, Access::Read).await?;
+    open.expect_current_schema().await?;
+    let mut session = open.session();
+    let mut listed: Vec<Listed> = Vec::new();
+    for (name, ends) in accounts(&mut session, only).await? {
+        let (mut before, mut found) = (ends.head.seq + 1, 0);
+        while found < most {
+            let page = blocks(&mut session, &(ends.account, BlockRange::Before(before), PAGE)).await?;
+            let Some(last) = page.last() else { break };
+            before = last.seq;
+            for block in page.iter().filter(|block| block.at >= since) {
+                let lines =
+                    block.lines().map_err(|_| AdminError::Unsuitable(format!("audit record {} of {name} cannot be read", block.seq)))?;
+                let of_block = lines.into_iter().rev().filter(|line| line.at >= since && fits(line));
+                listed.extend(of_block.map(|line| Listed { account: name.clone(), seq: block.seq, line }).inspect(|_| found += 1));
+            }
+            if last.at < since {
+                break;
+            }
+        }
+    }
+    // Those of several accounts by time; those of one stay in their order.
+    listed.sort_by_key(|entry| std::cmp::Reverse(entry.line.at));
+    listed.truncate(most);
+    Ok(listed)
 }

@@ -13,7 +13,7 @@ mod restore;
 mod status;
 
 pub use crate::migrate::{Schema, Step};
-pub use audit::{AuditedAccount, Found, Shown, walk_audit};
+pub use audit::{AuditedAccount, Found, Listed, Shown, list_audit, walk_audit};
 pub use backup::{BackedUp, backup};
 pub use check::{CheckReport, Checked, check};
 pub use copy::{CopiedTable, copy};

@@ -33,6 +33,10 @@ api_links = false
 api_links = true
 monthly_fetches = 10
 
+[one_a_month]
+api_links = true
+monthly_fetches = 1
+
 [ten_and_four]
 api_links = true
 monthly_fetches = 10
