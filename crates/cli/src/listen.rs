@@ -2,10 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-/// The relay's usual port: "PEEL" on a telephone's keys. The lab and the metrics follow it.
+/// The relay's usual port: "PEEL" on a telephone's keys. The lab, the metrics and the desktop's pages follow it.
 pub(crate) const RELAY_PORT: u16 = 7335;
 pub(crate) const LAB_PORT: u16 = 7336;
 pub(crate) const METRICS_PORT: u16 = 7337;
+pub(crate) const DESKTOP_PORT: u16 = 7338;
 
 /// The address that was named, else the usual port on loopback while it is free, else any.
 pub(crate) fn choose(named: Option<SocketAddr>, usual: u16) -> SocketAddr {

@@ -5,33 +5,45 @@
 //! `upkeep` renews leases, reports while a pull waits, stops work whose lease has ended, and notices when the machine
 //! slept. `run` is what they share, `work` one job, `held` the leases, `outbox` the results on their way, `gate` the pause
 //! after failures.
-//! [`Keys`] manages the account's API keys through the same link.
+//! `station` is what a desktop is on its machine before and beside any run: `preferences`, `history`, `activity`; the
+//! pages ([`ui`]) stand on it. [`Keys`] manages the account's API keys through the same link.
 //!
 //! What it leaves out: how links are followed (`resolver`), and every rule about jobs (the relay's).
 
+mod activity;
+mod autostart;
 mod backoff;
+pub mod caller_examples;
 mod config;
 mod desktop;
 mod device_key;
+mod farewell;
 mod gate;
 mod held;
+mod history;
 mod keyring;
 mod keys;
 mod link_file;
 mod linking;
 mod outbox;
+mod pausing;
+mod preferences;
 mod private_file;
 mod pull;
 mod relay_client;
+mod resolving;
 mod run;
 mod sleep_watch;
+mod station;
 mod status;
+pub mod ui;
 mod upkeep;
 mod work;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use config::{Config, DEFAULT_CONCURRENCY, LinkEvent};
+pub use autostart::{Autostart, State as AutostartState};
+pub use config::{Config, DEFAULT_CONCURRENCY, LinkEvent, PagesListen};
 pub use desktop::{Desktop, StartError};
 pub use held::RunningJob;
 pub use keys::{CreatedKey, Keys, KeysError};

@@ -8,7 +8,7 @@ use protocol::device::{MAX_PULL_JOBS, MAX_PULL_WAIT_SECONDS, PullRequest};
 
 use crate::backoff::random_fraction;
 use crate::run::{Ended, Run};
-use crate::work;
+use crate::{farewell, work};
 
 /// The least that a pull waits; with jitter up to [`MAX_PULL_WAIT_SECONDS`], so that desktops do not come in step.
 const MIN_WAIT_SECONDS: u32 = 45;
@@ -22,10 +22,19 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
     // Whether a pull under this id may have reached the relay without an answer reaching us.
     let mut unanswered = false;
     loop {
+        let pausing = &run.station.pausing;
+        let is_paused = pausing.is_paused();
+        if is_paused && unanswered {
+            // Leased just before the pause, if at all: others may have them at once.
+            let leased = farewell::collect_leases(&run, collect(poll_id)).await;
+            farewell::release(&run, leased).await;
+            (poll_id, unanswered) = (run.new_poll_id(), false);
+        }
         tokio::select! {
             biased;
             () = run.stopping.cancelled() => return unanswered.then(|| collect(poll_id)),
-            () = run.until_ready(|| run.held.free() > 0 && !run.outbox.is_full(), || None) => {}
+            () = pausing.turned(is_paused) => continue,
+            () = run.until_ready(|| run.held.free() > 0 && !run.outbox.is_full(), || None), if !is_paused => {}
         }
         let room = run.held.free().min(MAX_PULL_JOBS as usize);
         let results = run.outbox.take_for_pull();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use protocol::device::{PullAnswer, PullRequest, ReportOutcome, ReportedResult};
 use protocol::{Clock, PollId};
-use resolver::Resolver;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +12,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::gate::Gate;
 use crate::held::Held;
+use crate::link_file::Link;
 use crate::outbox::Outbox;
 use crate::relay_client::{ANSWER_TIMEOUT, CallError, RelayClient};
-use crate::status::{Connection, Journal};
+use crate::station::Station;
+use crate::status::{Connection, Journal, Status};
 
 /// The pause after a refusal that only a person can mend, such as a device that was revoked.
 const PAUSE_WHEN_UNWELCOME: Duration = Duration::from_secs(60);
@@ -29,7 +30,8 @@ pub(crate) struct Run {
     pub(crate) outbox: Outbox,
     pub(crate) gate: Gate,
     pub(crate) journal: Journal,
-    pub(crate) resolver: Resolver,
+    pub(crate) station: Arc<Station>,
+    pub(crate) link: Link,
     pub(crate) clock: Arc<dyn Clock>,
     /// Shutdown has begun.
     pub(crate) stopping: CancellationToken,
@@ -50,6 +52,23 @@ pub(crate) enum Ended<A> {
 }
 
 impl Run {
+    /// What it is doing.
+    pub(crate) fn status(&self) -> Status {
+        let (connection, totals) = self.journal.read();
+        Status {
+            relay_url: self.station.relay_url.to_string(),
+            device_id: self.link.device_id,
+            account: self.link.account,
+            run: self.id.clone(),
+            connection,
+            paused: self.station.pausing.is_paused(),
+            slots: self.held.slots(),
+            running: self.held.describe(Instant::now()),
+            unsettled_results: self.outbox.len(),
+            totals,
+        }
+    }
+
     pub(crate) fn new_poll_id(&self) -> PollId {
         PollId::random(self.clock.now())
     }
@@ -79,7 +98,13 @@ impl Run {
     pub(crate) async fn pull(&self, mut request: PullRequest, results: Vec<ReportedResult>, wait: Duration) -> Ended<PullAnswer> {
         request.results = results;
         let (sent, sent_at) = (Instant::now(), self.clock.now());
-        let ended = self.until_redial(self.client.post::<PullAnswer>("/api/device/pull", &request, wait + ANSWER_TIMEOUT)).await;
+        let call = self.client.post::<PullAnswer>("/api/device/pull", &request, wait + ANSWER_TIMEOUT);
+        let ended = tokio::select! {
+            biased;
+            // A pull that asks for jobs is given up by whoever pauses the desktop; one that renews leases goes on.
+            () = self.station.pausing.paused(), if request.max > 0 => Ended::GivenUp,
+            ended = self.until_redial(call) => ended,
+        };
         let results = std::mem::take(&mut request.results);
         match ended {
             Ended::Answered(answer, took) => {

@@ -1,14 +1,18 @@
 //! What the desktop is doing, for people: a snapshot, and a stream of what happens. Nothing here steers anything.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::device::{LeasedJob, Outcome, ReportedResult};
 use protocol::{AccountId, DeviceId, JobId, JobResult};
+use resolver::ResolveRequest;
 use tokio::sync::broadcast;
 
+use crate::activity::Weight;
 use crate::held::RunningJob;
+use crate::history::{Checked, Settled};
 use crate::lock;
+use crate::station::Station;
 
 /// Events that a slow listener may fall behind before it loses some.
 const EVENTS: usize = 1_024;
@@ -26,6 +30,8 @@ pub struct Status {
     pub run: String,
     /// How it stands with the relay.
     pub connection: Connection,
+    /// Whether it takes no new jobs.
+    pub paused: bool,
     /// Jobs at once.
     pub slots: usize,
     /// Jobs being resolved, the longest held first.
@@ -101,15 +107,15 @@ pub enum Event {
 }
 
 /// Keeps the counts and tells the listeners.
-#[derive(Debug)]
 pub(crate) struct Journal {
+    station: Arc<Station>,
     state: Mutex<(Connection, Totals)>,
     events: broadcast::Sender<Event>,
 }
 
 impl Journal {
-    pub(crate) fn new() -> Self {
-        Self { state: Mutex::default(), events: broadcast::Sender::new(EVENTS) }
+    pub(crate) fn new(station: Arc<Station>) -> Self {
+        Self { station, state: Mutex::default(), events: broadcast::Sender::new(EVENTS) }
     }
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<Event> {
@@ -130,8 +136,14 @@ impl Journal {
         if changed {
             match &connection {
                 Connection::Connecting => {}
-                Connection::Connected => tracing::info!("the relay answers"),
-                Connection::Retrying { reason, pause } => tracing::warn!(%reason, pause_ms = pause.as_millis(), "trying the relay again"),
+                Connection::Connected => {
+                    tracing::info!("the relay answers");
+                    self.station.note(Weight::Usual, "the relay answers");
+                }
+                Connection::Retrying { reason, pause } => {
+                    tracing::warn!(%reason, pause_ms = pause.as_millis(), "trying the relay again");
+                    self.station.note(Weight::Warning, format!("{reason}; trying again in {:.0} s", pause.as_secs_f64()));
+                }
             }
             self.tell(Event::Connection(connection));
         }
@@ -143,9 +155,16 @@ impl Journal {
         self.tell(Event::Leased(job.clone()));
     }
 
-    pub(crate) fn resolved(&self, reported: &ReportedResult) {
+    pub(crate) fn resolved(&self, request: ResolveRequest, reported: &ReportedResult) {
         lock(&self.state).1.resolved += 1;
         let result = &reported.result;
+        self.station.history.checked(Checked {
+            job_id: reported.job_id,
+            tracking_url: request.tracking_url,
+            expected_domain: request.expected_domain,
+            context: request.context,
+            result: result.clone(),
+        });
         tracing::info!(job.id = %reported.job_id, conclusion = %result.conclusion, hops = result.hops.len(), duration_ms = result.duration_ms, "resolved a job");
         self.tell(Event::Resolved { job_id: reported.job_id, result: result.clone() });
     }
@@ -158,13 +177,16 @@ impl Journal {
                 Outcome::Superseded | Outcome::Unknown => totals.dropped += 1,
             }
         }
+        self.station.history.settled(job_id, Settled::Outcome(outcome));
         tracing::debug!(job.id = %job_id, ?outcome, "the relay settled a result");
         self.tell(Event::Settled { job_id, outcome });
     }
 
     pub(crate) fn dropped(&self, job_id: JobId, reason: String) {
         lock(&self.state).1.dropped += 1;
+        self.station.history.settled(job_id, Settled::Refused(reason.clone()));
         tracing::error!(job.id = %job_id, %reason, "the relay refuses this result; dropped it");
+        self.station.note(Weight::Error, format!("the relay refuses the result of {job_id}: {reason}"));
         self.tell(Event::Dropped { job_id, reason });
     }
 
@@ -172,11 +194,13 @@ impl Journal {
         for &job_id in jobs {
             lock(&self.state).1.lost += 1;
             tracing::info!(job.id = %job_id, why, "stopped a job");
+            self.station.note(Weight::Warning, format!("stopped {job_id}: {why}"));
             self.tell(Event::Lost(job_id));
         }
     }
 
     fn tell(&self, event: Event) {
+        self.station.has_news();
         // Nobody listening is the normal case.
         let _ = self.events.send(event);
     }

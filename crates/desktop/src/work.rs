@@ -30,10 +30,11 @@ async fn work(run: Arc<Run>, job: LeasedJob, stop: CancellationToken) {
         tracking_url: job.tracking_url,
         expected_domain: job.expected_domain,
         expectation: job.expectation,
-        context: job.context,
+        context: run.station.preferences.read().fill_in(job.context),
     };
     let began = Instant::now();
-    let resolving = tokio::time::timeout(JOB_LIMIT, AssertUnwindSafe(run.resolver.resolve(&request)).catch_unwind());
+    let resolver = run.station.resolving.resolver();
+    let resolving = tokio::time::timeout(JOB_LIMIT, AssertUnwindSafe(resolver.resolve(&request)).catch_unwind());
     let ended = tokio::select! {
         biased;
         () = stop.cancelled() => return,
@@ -54,7 +55,7 @@ async fn work(run: Arc<Run>, job: LeasedJob, stop: CancellationToken) {
         Err(_) => given_up(Conclusion::TimedOut, format!("no end after {} s", JOB_LIMIT.as_secs())),
     };
     let reported = ReportedResult { job_id: lease.job_id, fence: lease.fence, result };
-    run.journal.resolved(&reported);
+    run.journal.resolved(request, &reported);
     // Kept first, freed second: the pull that fills this slot again carries the result along.
     if let Err(error) = run.outbox.keep(reported).await {
         tracing::error!(%error, job.id = %lease.job_id, "could not keep a result on the disk; reporting it all the same");

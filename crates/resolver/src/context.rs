@@ -8,7 +8,8 @@ const DESKTOP_AGENT: &str =
 const MOBILE_AGENT: &str =
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36";
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8";
-const ACCEPT_LANGUAGE: &str = "en-US,en;q=0.9";
+/// The Accept-Language of requests that nobody asked another of.
+pub const DEFAULT_ACCEPT_LANGUAGE: &str = "en-US,en;q=0.9";
 const ACCEPT_ENCODING: &str = "gzip, deflate, br, zstd";
 
 /// The User-Agent of a kind of device.
@@ -33,7 +34,7 @@ impl Identity {
     pub(crate) fn of(context: &Context) -> Self {
         Self {
             user_agent: one_line(context.user_agent.as_deref().unwrap_or(default_user_agent(context.device))),
-            accept_language: one_line(context.accept_language.as_deref().unwrap_or(ACCEPT_LANGUAGE)),
+            accept_language: one_line(context.accept_language.as_deref().unwrap_or(DEFAULT_ACCEPT_LANGUAGE)),
             first_referer: context.referer.as_deref().map(one_line),
         }
     }

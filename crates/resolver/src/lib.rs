@@ -47,7 +47,7 @@ mod walk;
 pub use budgets::Budgets;
 pub use chain::{Chain, End};
 pub use conclude::{Expectation, Verdict, conclude};
-pub use context::default_user_agent;
+pub use context::{DEFAULT_ACCEPT_LANGUAGE, default_user_agent};
 pub use handover::settle;
 pub use proxy::ProxyProfile;
 pub use request::ResolveRequest;

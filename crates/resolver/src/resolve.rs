@@ -1,5 +1,6 @@
 //! The resolver: from a request to a result, whatever happens in between.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use protocol::clock::Clock;
@@ -58,7 +59,7 @@ impl Resolver {
             }
         }
         let tls = Tls::new(settings.extra_roots.clone()).map_err(SetupError::Trust)?;
-        let guard = Guard::new(settings.exceptions.clone(), Arc::clone(&settings.names));
+        let guard = Guard::new(settings.exceptions.clone(), Arc::clone(&settings.names)).with_own_ports(&settings.own_ports);
         let browser = BrowserEngine::new(&settings, guard.clone(), tls.clone());
         let fetcher = Fetcher::new(guard, tls, budgets);
         let chains = Semaphore::new(budgets.chains_at_once);
@@ -71,11 +72,11 @@ impl Resolver {
         self.shared.has_browser()
     }
 
-    /// Whether there is a browser for links that need one.
+    /// The browser for links that need one.
     ///
     /// # Errors
     /// Why there is none, for a person.
-    pub fn browser(&self) -> Result<(), &str> {
+    pub fn browser(&self) -> Result<&Path, &str> {
         self.shared.browser.availability()
     }
 

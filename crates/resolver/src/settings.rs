@@ -20,6 +20,8 @@ pub struct Settings {
     pub budgets: Budgets,
     /// What the guard lets pass although its rules say no.
     pub exceptions: Exceptions,
+    /// Ports of this machine on which this program's own pages listen: no link gets there, whatever the exceptions say.
+    pub own_ports: Vec<u16>,
     /// Proxies by the name that a context asks for.
     pub proxies: BTreeMap<String, ProxyProfile>,
     /// Which browser resolves what needs one.
@@ -64,6 +66,7 @@ impl Default for Settings {
         Self {
             budgets: Budgets::default(),
             exceptions: Exceptions::default(),
+            own_ports: Vec::new(),
             proxies: BTreeMap::new(),
             browser: BrowserChoice::default(),
             screenshots: false,

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
-use desktop::DEFAULT_CONCURRENCY;
+use desktop::caller_examples::{self, Example};
+use desktop::{DEFAULT_CONCURRENCY, PagesListen};
 use futures_util::StreamExt as _;
 use owo_colors::OwoColorize as _;
 use protocol::{Clock as _, SystemClock};
@@ -14,9 +15,8 @@ use serde_json::json;
 
 use crate::caller::Caller;
 use crate::exit::{Ended, Exit, Failure};
-use crate::listen::{self, LAB_PORT, METRICS_PORT, RELAY_PORT};
+use crate::listen::{self, DESKTOP_PORT, LAB_PORT, METRICS_PORT, RELAY_PORT};
 use crate::resolver_flags::ResolverFlags;
-use crate::up::examples;
 use crate::up::lab_run::{self, End, Tried};
 use crate::up::stack::{Addresses, Plan, Stack};
 use crate::{data_dir, output, signals};
@@ -26,7 +26,7 @@ use crate::{data_dir, output, signals};
 Starts a relay on a SQLite file, a desktop linked to it and the lab; makes an API key; then sends every link of the lab \
 through all of it and prints what comes back. A later `up` on the same folder has the same account, desktop and key.
 
---json prints exactly one line when all is ready: endpoint, keyId, secret, consoleUrl, labUrl, metricsUrl, dataDir. \
+--json prints exactly one line when all is ready: endpoint, keyId, secret, consoleUrl, desktopUrl, labUrl, metricsUrl, dataDir. \
 --check exits with 0 when every link ends as it should, with 1 otherwise.
 
 Examples:
@@ -46,6 +46,9 @@ pub(crate) struct Arguments {
     /// Where metrics are served; by default 127.0.0.1:7337, or any port when that is taken
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "check")]
     metrics_listen: Option<SocketAddr>,
+    /// Where the desktop's pages listen; by default 127.0.0.1:7338, or any port when that is taken
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "check")]
+    pages_listen: Option<SocketAddr>,
     /// Print one line of JSON when all is ready, and send nothing
     #[arg(long)]
     json: bool,
@@ -68,6 +71,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         relay_listen: listen::choose(arguments.listen, RELAY_PORT),
         lab_listen: listen::choose(arguments.lab_listen, LAB_PORT),
         metrics_listen: listen::choose(arguments.metrics_listen, METRICS_PORT),
+        pages: arguments.pages_listen.map_or(PagesListen::Usually(listen::loopback(DESKTOP_PORT)), PagesListen::On),
         concurrency: usize::from(arguments.concurrency),
         settings: arguments.settings()?,
     };
@@ -106,21 +110,26 @@ async fn show(stack: &Stack, as_json: bool) -> Result<(), Failure> {
 }
 
 fn introduce(stack: &Stack, addresses: &Addresses) -> Result<(), Failure> {
-    let example = stack.lab.cases().iter().find(|case| case.name == "chain-302-3").unwrap_or(&stack.lab.cases()[0]);
-    let tracking_url = stack.lab.tracking_url(example);
+    let shown = stack.lab.cases().iter().find(|case| case.name == "chain-302-3").unwrap_or(&stack.lab.cases()[0]);
+    let tracking_url = stack.lab.tracking_url(shown);
+    let example =
+        Example { endpoint: &addresses.endpoint, key_id: &stack.key.key_id, secret: &stack.key.secret, tracking_url: &tracking_url };
     let label = |text: &str| format!("  {text:<9}").dimmed().to_string();
     output::line(&"Link Peeler is up.\n".bold().to_string())?;
     output::line(&format!("{}{}", label("endpoint"), addresses.endpoint))?;
     output::line(&format!("{}{}", label("key"), addresses.key_id))?;
     output::line(&format!("{}{}", label("secret"), addresses.secret))?;
     output::line(&format!("{}{}", label("console"), addresses.console_url))?;
+    if let Some(desktop_url) = &addresses.desktop_url {
+        output::line(&format!("{}{desktop_url}", label("desktop")))?;
+    }
     output::line(&format!("{}{}/", label("lab"), addresses.lab_url))?;
     if let Some(metrics_url) = &addresses.metrics_url {
         output::line(&format!("{}{metrics_url}", label("metrics")))?;
     }
     output::line(&format!("{}{}", label("data"), addresses.data_dir.display()))?;
-    output::line(&format!("\n{}\n\n{}", "Call it from Node:".bold(), examples::node(addresses, &tracking_url)))?;
-    output::line(&format!("\n{}\n\n{}", "or with curl:".bold(), examples::curl(addresses, &tracking_url)))?;
+    output::line(&format!("\n{}\n\n{}", "Call it from Node:".bold(), caller_examples::node(&example)))?;
+    output::line(&format!("\n{}\n\n{}", "or with curl:".bold(), caller_examples::curl(&example)))?;
     output::line(&format!("\n{}\n", format!("The lab's {} links, through all of it:", stack.lab.cases().len()).bold()))?;
     if !stack.has_browser {
         output::note("No Chrome, Chromium or Edge is used here: links that need one conclude as context_unavailable.");
@@ -174,6 +183,7 @@ async fn check(arguments: &Arguments) -> Ended {
         relay_listen: listen::loopback(0),
         lab_listen: listen::loopback(0),
         metrics_listen: listen::loopback(0),
+        pages: PagesListen::On(listen::loopback(0)),
         concurrency: usize::from(arguments.concurrency),
         settings: arguments.settings()?,
     };

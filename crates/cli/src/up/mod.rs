@@ -1,5 +1,4 @@
 //! What `up` stands up, and what it does with it.
 
-pub(crate) mod examples;
 pub(crate) mod lab_run;
 pub(crate) mod stack;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use desktop::{CreatedKey, Desktop, LinkEvent};
+use desktop::{CreatedKey, Desktop, LinkEvent, PagesListen};
 use lab::Lab;
 use protocol::Environment;
 use relay::{Config, Relay};
@@ -16,8 +16,8 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::commands::{desktop as desktop_command, keys as keys_command, relay as relay_command};
+use crate::data_dir;
 use crate::exit::Failure;
-use crate::{data_dir, resolver_flags};
 
 /// Held while the folder is in use by an `up`.
 const LOCK: &str = "up.lock";
@@ -32,6 +32,7 @@ pub(crate) struct Plan {
     pub(crate) relay_listen: SocketAddr,
     pub(crate) lab_listen: SocketAddr,
     pub(crate) metrics_listen: SocketAddr,
+    pub(crate) pages: PagesListen,
     pub(crate) concurrency: usize,
     pub(crate) settings: Settings,
 }
@@ -55,6 +56,8 @@ pub(crate) struct Addresses {
     pub(crate) key_id: String,
     pub(crate) secret: String,
     pub(crate) console_url: String,
+    /// The desktop's pages; it lets one browser in, once.
+    pub(crate) desktop_url: Option<String>,
     pub(crate) lab_url: String,
     pub(crate) metrics_url: Option<String>,
     pub(crate) data_dir: PathBuf,
@@ -74,14 +77,14 @@ impl Stack {
         let mut settings = plan.settings;
         // The lab is on loopback, which the guard refuses otherwise: this one address, and shown in the evidence.
         settings.exceptions.allow(lab.address());
-        let resolver = resolver_flags::resolver(settings)?;
-        let has_browser = resolver.has_browser();
         let config = desktop::Config {
             name: "link-peeler up".to_owned(),
             concurrency: plan.concurrency,
-            ..desktop::Config::new(relay.public_url(), plan.data_dir.join("desktop"), resolver)
+            pages: Some(plan.pages),
+            ..desktop::Config::new(relay.public_url(), plan.data_dir.join("desktop"), settings)
         };
         let desktop = start_linked(&relay, config).await?;
+        let has_browser = desktop.browser().is_ok();
         let key = key(&desktop).await?;
         Ok(Self { relay, desktop, lab, key, data_dir: plan.data_dir, has_browser, _lock: lock })
     }
@@ -93,6 +96,7 @@ impl Stack {
             key_id: self.key.key_id.to_string(),
             secret: self.key.secret.expose().to_owned(),
             console_url: format!("{base}/"),
+            desktop_url: self.desktop.pages_url(),
             lab_url: self.lab.url(),
             metrics_url: self.relay.metrics_address().map(|address| format!("http://{address}/metrics")),
             data_dir: self.data_dir.clone(),

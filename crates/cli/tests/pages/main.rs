@@ -2,6 +2,7 @@
 //! cases against them (`script.rs`).
 #![allow(clippy::unwrap_used)]
 
+mod desktop;
 mod lab;
 #[path = "../end_to_end/process.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]

@@ -12,7 +12,7 @@ mod shutdown;
 mod site;
 
 use desktop::{Config, Desktop};
-use resolver::{BrowserChoice, Resolver, Settings};
+use resolver::{BrowserChoice, Settings};
 
 use crate::relay::ScriptedRelay;
 use crate::site::Site;
@@ -32,7 +32,7 @@ impl Stage {
     fn config(&self) -> Config {
         let mut settings = Settings { browser: BrowserChoice::Off, ..Settings::default() };
         settings.exceptions.allow(self.site.address());
-        Config::new(self.relay.url(), self.folder.path(), Resolver::new(settings).unwrap())
+        Config::new(self.relay.url(), self.folder.path(), settings)
     }
 
     async fn desktop(&self) -> Desktop {

@@ -21,7 +21,7 @@ mod trust;
 mod visit;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use protocol::Context;
@@ -81,8 +81,8 @@ impl BrowserEngine {
     ///
     /// # Errors
     /// The reason, for a person.
-    pub(crate) fn availability(&self) -> Result<(), &str> {
-        self.executable.as_ref().map(|_| ()).map_err(String::as_str)
+    pub(crate) fn availability(&self) -> Result<&Path, &str> {
+        self.executable.as_deref().map_err(String::as_str)
     }
 
     /// One chain from `url` on, in a fresh context.

@@ -1,6 +1,7 @@
 //! What a desktop's user lets the guard dial although its rules say no: the lab, a staging site, a test.
 //! Exact address and port, never a range.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
@@ -84,10 +85,30 @@ impl Exceptions {
         self.connect_to.iter().find(fits).map(|rule| rule.address)
     }
 
+    /// Each exception as [`Self::add`] reads it.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.allowed.iter().map(ToString::to_string).chain(self.connect_to.iter().map(ToString::to_string)).collect()
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.allowed.is_empty() && self.connect_to.is_empty()
+    }
+}
+
+impl fmt::Display for ConnectTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            HostPattern::Any => f.write_str("*"),
+            HostPattern::Exactly(host) => f.write_str(host),
+            HostPattern::EndsWith(suffix) => write!(f, "*{suffix}"),
+        }?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        write!(f, "={}", self.address)
     }
 }
 
@@ -137,6 +158,12 @@ mod tests {
         assert_eq!(to("[::1]", 80), Some(1));
         assert!(exceptions.allows("127.0.0.1:9000".parse().unwrap()));
         assert!(!exceptions.allows("127.0.0.1:9001".parse().unwrap()));
+    }
+
+    #[test]
+    fn each_is_told_as_it_is_read() {
+        let texts = ["[::1]:9000", "*=127.0.0.1:1", "*.test:443=127.0.0.1:8443", "[::1]:80=127.0.0.1:1", "a.test=[::1]:2"];
+        assert_eq!(Exceptions::parse(texts).unwrap().texts(), texts);
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub enum Reason {
     LocalName,
     /// The address that the host has, or one of those that its name has.
     Address(AddressClass),
+    /// This program's own pages listen there: no exception lifts it.
+    OwnPages,
 }
 
 impl fmt::Display for Reason {
@@ -80,6 +82,7 @@ impl fmt::Display for Reason {
             Self::Port(PortClass::Service) => f.write_str("the port belongs to a service that is no website"),
             Self::LocalName => f.write_str("the name belongs to this machine or its network"),
             Self::Address(class) => class.fmt(f),
+            Self::OwnPages => f.write_str("this desktop's own pages listen there"),
         }
     }
 }
@@ -100,6 +103,8 @@ pub enum CheckError {
 pub struct Guard {
     exceptions: Arc<Exceptions>,
     names: Arc<dyn Names>,
+    /// Ports on which this program's own pages listen.
+    own_ports: Arc<[u16]>,
 }
 
 impl fmt::Debug for Guard {
@@ -112,7 +117,14 @@ impl Guard {
     /// A guard with these exceptions, which asks `names` for addresses.
     #[must_use]
     pub fn new(exceptions: Exceptions, names: Arc<dyn Names>) -> Self {
-        Self { exceptions: Arc::new(exceptions), names }
+        Self { exceptions: Arc::new(exceptions), names, own_ports: Arc::default() }
+    }
+
+    /// The same guard for a program whose own pages listen on these ports of this machine. No exception and no proxy leads
+    /// there: a link must not be able to speak to the program that follows it.
+    #[must_use]
+    pub fn with_own_ports(self, ports: &[u16]) -> Self {
+        Self { own_ports: ports.into(), ..self }
     }
 
     /// What can be said of a URL before its name is resolved: scheme, host and port. For hops through a proxy this and
@@ -140,6 +152,10 @@ impl Guard {
     pub fn check_for_proxy(&self, url: &Url) -> Result<(), Refusal> {
         self.check_url(url)?;
         let refuse = |reason| Err(Refusal { target: url.host_str().unwrap_or_default().to_owned(), reason });
+        if self.own_ports.contains(&url.port_or_known_default().unwrap_or_default()) {
+            // A proxy on this machine could be led there by a name.
+            return refuse(Reason::OwnPages);
+        }
         match url.host() {
             Some(Host::Domain(name)) if is_local_name(name) => refuse(Reason::LocalName),
             Some(Host::Domain(_)) | None => Ok(()),
@@ -158,6 +174,7 @@ impl Guard {
         let host = url.host_str().unwrap_or_default();
         let port = url.port_or_known_default().unwrap_or_default();
         if let Some(address) = self.exceptions.connect_to(host, port) {
+            self.check_is_not_own(address)?;
             return Ok(vec![CheckedAddr { address, by_exception: true }]);
         }
         let addresses = match url.host() {
@@ -173,20 +190,22 @@ impl Guard {
         addresses.into_iter().map(|address| Ok(self.check_address(SocketAddr::new(address, port))?)).collect()
     }
 
-    /// The addresses of a proxy. Its user vouches for them: they are not judged.
+    /// The addresses of a proxy. Its user vouches for them: they are not judged, but for this program's own pages.
     ///
     /// # Errors
-    /// When its name has no address.
+    /// When its name has no address that may be dialled.
     pub async fn check_proxy(&self, profile: &ProxyProfile) -> Result<Vec<CheckedAddr>, UnresolvedName> {
         let addresses = match profile.host.parse::<IpAddr>() {
             Ok(address) => vec![address],
             Err(_) if is_localhost(&profile.host) => names::LOCALHOST.to_vec(),
             Err(_) => self.names.addresses(&profile.host).await?,
         };
-        Ok(addresses
-            .into_iter()
-            .map(|address| CheckedAddr { address: SocketAddr::new(address, profile.port), by_exception: true })
-            .collect())
+        let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, profile.port));
+        let dialled = |address| match self.check_is_not_own(address) {
+            Ok(()) => Ok(CheckedAddr { address, by_exception: true }),
+            Err(refusal) => Err(UnresolvedName { name: profile.host.clone(), cause: refusal.to_string() }),
+        };
+        addresses.map(dialled).collect()
     }
 
     /// Whether one address may be dialled.
@@ -194,6 +213,7 @@ impl Guard {
     /// # Errors
     /// [`Refusal`] with the class that forbids it.
     pub fn check_address(&self, address: SocketAddr) -> Result<CheckedAddr, Refusal> {
+        self.check_is_not_own(address)?;
         if self.exceptions.allows(address) {
             return Ok(CheckedAddr { address, by_exception: true });
         }
@@ -232,14 +252,67 @@ impl Guard {
         }
     }
 
+    /// Whatever the exceptions say, this program's own pages are not dialled.
+    fn check_is_not_own(&self, address: SocketAddr) -> Result<(), Refusal> {
+        // Elsewhere in the world the same port is anybody's.
+        let is_here = || classify(address.ip()).is_some() || own::is_own(address.ip());
+        if self.own_ports.contains(&address.port()) && is_here() {
+            return Err(Refusal { target: address.to_string(), reason: Reason::OwnPages });
+        }
+        Ok(())
+    }
+
     /// `localhost` is dialled only where an exception names the very address.
     fn check_localhost(&self, name: &str, port: u16) -> Result<Vec<CheckedAddr>, Refusal> {
         let excepted: Vec<CheckedAddr> = names::LOCALHOST
             .into_iter()
             .map(|address| SocketAddr::new(address, port))
-            .filter(|address| self.exceptions.allows(*address))
+            .filter(|address| self.exceptions.allows(*address) && self.check_is_not_own(*address).is_ok())
             .map(|address| CheckedAddr { address, by_exception: true })
             .collect();
         if excepted.is_empty() { Err(Refusal { target: name.to_owned(), reason: Reason::LocalName }) } else { Ok(excepted) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: u16 = 41_999;
+
+    /// Every exception that somebody could make, and names that lead home.
+    fn guard() -> Guard {
+        let texts =
+            ["127.0.0.1:41999", "[::1]:41999", "0.0.0.0:41999", "127.0.0.1:41998", "*.test=127.0.0.1:41999", "far.example=8.8.8.8:41999"];
+        Guard::new(Exceptions::parse(texts).unwrap(), Arc::new(SystemNames)).with_own_ports(&[OWN])
+    }
+
+    async fn reason(url: &str) -> Option<Reason> {
+        match guard().check(&url.parse().unwrap()).await {
+            Err(CheckError::Refused(refusal)) => Some(refusal.reason),
+            Err(CheckError::Unresolved(_)) | Ok(_) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn no_exception_leads_to_the_programs_own_pages() {
+        for url in ["http://127.0.0.1:41999/", "http://[::1]:41999/", "http://0.0.0.0:41999/", "http://a.test/", "http://a.test:41999/"] {
+            assert_eq!(reason(url).await, Some(Reason::OwnPages), "{url}");
+        }
+        for url in ["http://[::ffff:127.0.0.1]:41999/", "http://localhost:41999/", "http://2130706433:41999/"] {
+            assert!(reason(url).await.is_some(), "{url}");
+        }
+        assert!(guard().check(&"http://127.0.0.1:41998/".parse().unwrap()).await.is_ok(), "another port of this machine, by its exception");
+        assert!(guard().check(&"http://far.example:41999/".parse().unwrap()).await.is_ok(), "another machine's port");
+    }
+
+    #[tokio::test]
+    async fn no_proxy_leads_to_the_programs_own_pages() {
+        let refused = guard().check_for_proxy(&"http://rebound.example:41999/".parse().unwrap()).unwrap_err();
+        assert_eq!(refused.reason, Reason::OwnPages);
+        for proxy in ["http://127.0.0.1:41999", "socks5://localhost:41999", "http://[::1]:41999"] {
+            assert!(guard().check_proxy(&proxy.parse().unwrap()).await.is_err(), "{proxy}");
+        }
+        assert!(guard().check_proxy(&"http://127.0.0.1:41998".parse().unwrap()).await.is_ok());
     }
 }
