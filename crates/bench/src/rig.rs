@@ -49,15 +49,8 @@ impl Rig {
             let relay = Relay::start(config).await.context("the relay did not start")?;
             let now = SystemClock.now();
             let account = relay.store().ensure_account(&account_name, &plan, now).await?.id;
-            let new_key = NewKeyRecord {
-                account,
-                key_id: key_id.clone(),
-                label: "bench".to_owned(),
-                secret: secret.clone(),
-                by: Actor::Machine,
-                now,
-            };
-            if !relay.store().insert_key(new_key).await? {
+            let new_key = NewKeyRecord::new(account, key_id.clone(), secret.clone(), "bench", Actor::Machine, now);
+            if relay.store().insert_key(new_key).await?.done().is_none() {
                 bail!("the key was not stored");
             }
             Ok((relay, account))

@@ -76,7 +76,7 @@ impl Keys {
     pub async fn create(&self, environment: Environment, label: &str) -> Result<CreatedKey, KeysError> {
         let created = CreatedKey { key_id: KeyId::generate(environment), secret: Secret::generate() };
         self.keyring.put(&created.key_id, label, &created.secret)?;
-        let request = NewKey { key_id: created.key_id.clone(), secret: created.secret.clone(), label: label.to_owned() };
+        let request = NewKey::new(created.key_id.clone(), created.secret.clone(), label.to_owned(), protocol::key::KeyTerms::default());
         let mut tries = 1;
         while let Err(error) = self.client.post_only("/api/device/keys", &request).await {
             let is_definite = error.refusal().is_some_and(Refusal::is_definite);

@@ -71,6 +71,10 @@ pub struct PullAnswer {
     /// tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_seconds: Option<u32>,
+    /// The version of the account's key inventory: when it is not the one that the desktop knows, it looks. Absent from
+    /// relays that do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_version: Option<u64>,
 }
 
 /// A job as the desktop gets it.

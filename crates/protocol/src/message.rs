@@ -37,10 +37,18 @@ pub fn read<M: DeserializeOwned>(body: &[u8]) -> Result<M, MessageFault> {
         Ok(message) if unknown.is_empty() => Ok(message),
         Ok(_) => Err(MessageFault::Payload(unknown)),
         Err(error) if error.is_data() => {
-            unknown.push(PayloadError::new("", error.to_string()));
+            unknown.push(PayloadError::new("", without_value(&error.to_string())));
             Err(MessageFault::Payload(unknown))
         }
         Err(error) => Err(MessageFault::Malformed(error.to_string())),
+    }
+}
+
+/// Without the text that was found where it does not belong: it may be a secret under the wrong name, and this goes into logs.
+fn without_value(text: &str) -> String {
+    match (text.split_once(": string \""), text.rsplit_once("\", expected ")) {
+        (Some((kind, _)), Some((_, expected))) => format!("{kind}: a text, expected {expected}"),
+        _ => text.to_owned(),
     }
 }
 
@@ -110,5 +118,13 @@ mod tests {
         assert_eq!(report.results[0].result.hops.len(), 1);
         let context: Context = serde_json::from_str(r#"{"engine":"http","viewport":"wide"}"#).unwrap();
         assert!(!context.is_empty());
+    }
+
+    #[test]
+    fn a_text_in_the_wrong_place_is_not_repeated() {
+        let body =
+            json!({"keyId": "lp_live_0123456789abcdef", "secret": "s", "label": "a", "scopes": "lps_\", expected canary"}).to_string();
+        let Err(MessageFault::Payload(faults)) = read::<crate::key::NewKey>(body.as_bytes()) else { panic!() };
+        assert!(faults[0].detail.contains("a text, expected a sequence") && !faults[0].detail.contains("canary"), "{faults:?}");
     }
 }

@@ -57,6 +57,8 @@ problem_codes! {
     StaleTimestamp = "stale_timestamp", 401, "The signing timestamp is outside the window";
     /// The plan has no API Links.
     PlanRequired = "plan_required", 403, "The plan does not include API Links";
+    /// The key lacks the scope for this endpoint.
+    InsufficientScope = "insufficient_scope", 403, "The key may not do this";
     /// An operator said no to linking.
     AccessDenied = "access_denied", 403, "Linking was denied";
     /// Nothing is there, or nothing that this account may see.
@@ -71,6 +73,10 @@ problem_codes! {
     AlreadyConcluded = "already_concluded", 409, "The job has already ended";
     /// The account already has a key of this id, with another secret.
     KeyExists = "key_exists", 409, "The key id is taken";
+    /// Somebody else has rotated the key meanwhile.
+    KeyChanged = "key_changed", 409, "The key has changed meanwhile";
+    /// The account has as many keys as it may have.
+    TooManyKeys = "too_many_keys", 409, "There are too many keys";
     /// The code that a desktop polls with has run out.
     ExpiredToken = "expired_token", 410, "The linking code has expired";
     /// The body is over its bound.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{LeasePolicy, Plans, Retention};
 use protocol::signature::FreshnessWindow;
@@ -52,6 +53,8 @@ pub struct Config {
     pub address_limit: Option<AddressLimit>,
     /// Bytes of request bodies that are held at once; beyond, requests are refused as overloaded.
     pub held_body_bytes: usize,
+    /// How often it is written down which keys have been used; at most once a minute and key, in any case.
+    pub key_use_interval: Duration,
     /// Whether `POST /bench/noop` answers: what a request costs that does nothing. For measuring only.
     pub bench_noop: bool,
     /// Where time comes from.
@@ -81,6 +84,7 @@ impl Config {
             trusted_proxies: TrustedProxies::default(),
             address_limit: Some(AddressLimit::default()),
             held_body_bytes: body::DEFAULT_HELD_BYTES,
+            key_use_interval: Duration::from_secs(60),
             bench_noop: false,
             clock: Arc::new(SystemClock),
         }

@@ -1,9 +1,6 @@
 //! A small table of the database in memory, whole: what signatures are checked with. A flood of forged requests then asks
 //! the database for nothing, and what is known goes on being used while the database cannot be asked.
 
-use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -11,16 +8,13 @@ use std::time::{Duration, Instant};
 use store::StoreError;
 use tokio::sync::Mutex;
 
-/// Entries by their id.
-pub(crate) type Entries<K, V> = HashMap<K, Arc<V>>;
-
-/// Entries as they were when they were last read.
+/// A table as it was when it was last read.
 #[derive(Debug)]
-pub(crate) struct Mirror<K, V> {
+pub(crate) struct Mirror<T> {
     /// What is mirrored, for the log.
     name: &'static str,
-    entries: RwLock<Arc<Entries<K, V>>>,
-    /// The store's version just before they were read.
+    table: RwLock<Arc<T>>,
+    /// The store's version just before it was read.
     version: AtomicU64,
     /// How the last reading went. Held meanwhile: one reads, the others wait for what it brings.
     last: Mutex<Option<Reading>>,
@@ -37,36 +31,28 @@ const NEVER: u64 = u64::MAX;
 /// Pause after a reading that failed: a database in trouble is not asked by every request.
 const AFTER_FAILURE: Duration = Duration::from_millis(250);
 
-impl<K: Eq + Hash, V> Mirror<K, V> {
-    /// An empty mirror.
-    pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, entries: RwLock::default(), version: AtomicU64::new(NEVER), last: Mutex::default() }
+impl<T> Mirror<T> {
+    /// A mirror that holds `empty` until it is read for the first time.
+    pub(crate) fn new(name: &'static str, empty: T) -> Self {
+        Self { name, table: RwLock::new(Arc::new(empty)), version: AtomicU64::new(NEVER), last: Mutex::default() }
     }
 
-    /// The entry of this id, as it was when it was last read.
-    pub(crate) fn get<Q: Eq + Hash + ?Sized>(&self, id: &Q) -> Option<Arc<V>>
-    where
-        K: Borrow<Q>,
-    {
-        self.entries().get(id).cloned()
+    /// The table, as it was when it was last read.
+    pub(crate) fn table(&self) -> Arc<T> {
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// All of them.
-    pub(crate) fn entries(&self) -> Arc<Entries<K, V>> {
-        Arc::clone(&self.entries.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Reads them again when the store's version has moved on. When that fails, they stay as they were.
+    /// Reads it again when the store's version has moved on. When that fails, it stays as it was.
     pub(crate) async fn follow<R>(&self, version: impl Fn() -> u64, read: impl FnOnce() -> R)
     where
-        R: Future<Output = Result<Entries<K, V>, StoreError>>,
+        R: Future<Output = Result<T, StoreError>>,
     {
         let is_current = || self.version.load(Ordering::Acquire) == version();
         if is_current() {
             return;
         }
         let mut last = self.last.lock().await;
-        // Whoever held the lock before may have read them, or failed to.
+        // Whoever held the lock before may have read it, or failed to.
         let has_just_failed = last.as_ref().is_some_and(|last| last.failed && last.at.elapsed() < AFTER_FAILURE);
         if is_current() || has_just_failed {
             return;
@@ -76,14 +62,14 @@ impl<K: Eq + Hash, V> Mirror<K, V> {
         }
     }
 
-    /// Reads them again although nobody said that they have changed, unless that was done less than `gap` ago: what says so
-    /// is a hint, and hints get lost. They can be used meanwhile.
+    /// Reads it again although nobody said that it has changed, unless that was done less than `gap` ago: what says so
+    /// is a hint, and hints get lost. It can be used meanwhile.
     ///
     /// # Errors
-    /// When the database fails; they stay as they were.
+    /// When the database fails; it stays as it was.
     pub(crate) async fn reread<R>(&self, gap: Duration, version: impl Fn() -> u64, read: impl FnOnce() -> R) -> Result<(), StoreError>
     where
-        R: Future<Output = Result<Entries<K, V>, StoreError>>,
+        R: Future<Output = Result<T, StoreError>>,
     {
         let mut last = self.last.lock().await;
         if last.as_ref().is_some_and(|last| last.at.elapsed() < gap) {
@@ -95,11 +81,11 @@ impl<K: Eq + Hash, V> Mirror<K, V> {
     /// `version` is from before the reading: a change in between is then noticed by the next request.
     async fn read<R>(&self, version: u64, read: impl FnOnce() -> R, last: &mut Option<Reading>) -> Result<(), StoreError>
     where
-        R: Future<Output = Result<Entries<K, V>, StoreError>>,
+        R: Future<Output = Result<T, StoreError>>,
     {
-        let entries = read().await;
-        *last = Some(Reading { at: Instant::now(), failed: entries.is_err() });
-        *self.entries.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(entries?);
+        let table = read().await;
+        *last = Some(Reading { at: Instant::now(), failed: table.is_err() });
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table?);
         self.version.store(version, Ordering::Release);
         Ok(())
     }
@@ -111,30 +97,26 @@ mod tests {
 
     use super::*;
 
-    fn one(value: u32) -> Result<Entries<&'static str, u32>, StoreError> {
-        Ok(HashMap::from([("a", Arc::new(value))]))
-    }
-
     #[tokio::test]
     async fn it_is_read_again_when_the_version_moves_and_only_then() {
-        let mirror = Mirror::new("values");
+        let mirror = Mirror::new("values", 0);
         let (version, reads) = (Cell::new(0), Cell::new(0));
         let read = || {
             reads.set(reads.get() + 1);
-            std::future::ready(one(reads.get()))
+            std::future::ready(Ok(reads.get()))
         };
-        assert_eq!(mirror.get("a"), None);
+        assert_eq!(*mirror.table(), 0);
         for (now, expected) in [(0, 1), (0, 1), (1, 2), (1, 2), (0, 3)] {
             version.set(now);
             mirror.follow(|| version.get(), read).await;
-            assert_eq!(mirror.get("a").as_deref(), Some(&expected));
+            assert_eq!(*mirror.table(), expected);
         }
     }
 
     #[tokio::test]
     async fn what_is_known_stays_while_it_cannot_be_read() {
-        let mirror = Mirror::new("values");
-        mirror.follow(|| 0, || std::future::ready(one(1))).await;
+        let mirror = Mirror::new("values", 0);
+        mirror.follow(|| 0, || std::future::ready(Ok(1))).await;
         let failed = Cell::new(0);
         let fail = || {
             failed.set(failed.get() + 1);
@@ -142,18 +124,18 @@ mod tests {
         };
         mirror.follow(|| 1, fail).await;
         mirror.follow(|| 1, fail).await;
-        assert_eq!((mirror.get("a").as_deref(), failed.get()), (Some(&1), 1), "and the database is left alone for a moment");
+        assert_eq!((*mirror.table(), failed.get()), (1, 1), "and the database is left alone for a moment");
         assert!(mirror.reread(Duration::ZERO, || 1, fail).await.is_err());
-        mirror.reread(Duration::ZERO, || 1, || std::future::ready(one(2))).await.unwrap();
-        assert_eq!(mirror.get("a").as_deref(), Some(&2));
+        mirror.reread(Duration::ZERO, || 1, || std::future::ready(Ok(2))).await.unwrap();
+        assert_eq!(*mirror.table(), 2);
     }
 
     #[tokio::test]
     async fn rereading_keeps_its_distance() {
-        let mirror = Mirror::new("values");
+        let mirror = Mirror::new("values", 0);
         for value in 1..=3 {
-            mirror.reread(Duration::from_secs(3_600), || 0, || std::future::ready(one(value))).await.unwrap();
+            mirror.reread(Duration::from_secs(3_600), || 0, || std::future::ready(Ok(value))).await.unwrap();
         }
-        assert_eq!(mirror.get("a").as_deref(), Some(&1));
+        assert_eq!(*mirror.table(), 1);
     }
 }

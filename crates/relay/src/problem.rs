@@ -6,6 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use protocol::fetch_request::PayloadError;
+use protocol::key::{Scope, Scopes};
 use protocol::problem::{self, Problem, ProblemCode};
 use protocol::{JobId, RequestId, UnixMillis};
 use serde_json::{Map, Value, json};
@@ -43,12 +44,20 @@ pub(crate) enum Refusal {
         server_time: UnixMillis,
     },
     PlanRequired,
+    InsufficientScope {
+        needed: Scope,
+        scopes: Scopes,
+    },
     NotFound,
     MethodNotAllowed,
     RequestTimeout,
     NonceReused,
     AlreadyConcluded,
     KeyExists,
+    KeyChanged,
+    TooManyKeys {
+        limit: usize,
+    },
     AccessDenied,
     ExpiredToken,
     AuthorizationPending,
@@ -116,12 +125,15 @@ impl Refusal {
             Self::InvalidCredentials(_) | Self::UnknownDevice { .. } => ProblemCode::InvalidCredentials,
             Self::StaleTimestamp { .. } | Self::NonceForgotten { .. } => ProblemCode::StaleTimestamp,
             Self::PlanRequired => ProblemCode::PlanRequired,
+            Self::InsufficientScope { .. } => ProblemCode::InsufficientScope,
             Self::NotFound => ProblemCode::NotFound,
             Self::MethodNotAllowed => ProblemCode::MethodNotAllowed,
             Self::RequestTimeout => ProblemCode::RequestTimeout,
             Self::NonceReused => ProblemCode::NonceReused,
             Self::AlreadyConcluded => ProblemCode::AlreadyConcluded,
             Self::KeyExists => ProblemCode::KeyExists,
+            Self::KeyChanged => ProblemCode::KeyChanged,
+            Self::TooManyKeys { .. } => ProblemCode::TooManyKeys,
             Self::AccessDenied => ProblemCode::AccessDenied,
             Self::ExpiredToken => ProblemCode::ExpiredToken,
             Self::AuthorizationPending => ProblemCode::AuthorizationPending,
@@ -163,12 +175,19 @@ impl Refusal {
             }
             Self::StaleTimestamp { detail, .. } => format!("{detail}. Set the clock by serverTime and sign again."),
             Self::PlanRequired => "The account's plan has no signed requests. Change the plan.".to_owned(),
+            Self::InsufficientScope { needed, scopes } => {
+                format!("This needs a key with the scope `{needed}`; the key has {scopes}. Use another key, or make one on a desktop.")
+            }
             Self::NotFound => "There is nothing here, or nothing that belongs to this account.".to_owned(),
             Self::MethodNotAllowed => "This path has other methods; the Allow header names them.".to_owned(),
             Self::RequestTimeout => "The body did not arrive in time. Send it again on a new connection.".to_owned(),
             Self::NonceReused => "This key has used the nonce before. Sign again with a new nonce; the idempotency key stays.".to_owned(),
             Self::AlreadyConcluded => "The job has concluded; there is nothing left to cancel.".to_owned(),
             Self::KeyExists => "The key id is taken. Make a new one.".to_owned(),
+            Self::KeyChanged => "The key was rotated or revoked meanwhile. List the keys, and decide again.".to_owned(),
+            Self::TooManyKeys { limit } => {
+                format!("The account has had {limit} keys, revoked ones included, and may have no more. Rotate a key instead.")
+            }
             Self::AccessDenied => "An operator has denied this desktop.".to_owned(),
             Self::ExpiredToken => "The code has run out or was used. Ask for a new one.".to_owned(),
             Self::AuthorizationPending => "No operator has approved the code yet. Poll again after the interval.".to_owned(),
@@ -222,6 +241,8 @@ impl Refusal {
             }
             Self::BacklogFull { waiting, limit } => json!({ "violated-policies": ["backlog"], "waiting": waiting, "limit": limit }),
             Self::TooManyStreams { limit } => json!({ "limit": limit }),
+            Self::InsufficientScope { needed, scopes } => json!({ "needed": needed, "scopes": scopes }),
+            Self::TooManyKeys { limit } => json!({ "limit": limit }),
             Self::SlowDown { interval } => json!({ "interval": interval }),
             Self::MalformedJson(_)
             | Self::PlanRequired
@@ -231,6 +252,7 @@ impl Refusal {
             | Self::NonceReused
             | Self::AlreadyConcluded
             | Self::KeyExists
+            | Self::KeyChanged
             | Self::AccessDenied
             | Self::ExpiredToken
             | Self::AuthorizationPending
@@ -370,12 +392,15 @@ mod tests {
             Refusal::StaleTimestamp { detail: String::new(), server_time: now },
             Refusal::NonceForgotten { server_time: now },
             Refusal::PlanRequired,
+            Refusal::InsufficientScope { needed: Scope::Read, scopes: Scopes::ALL },
             Refusal::NotFound,
             Refusal::MethodNotAllowed,
             Refusal::RequestTimeout,
             Refusal::NonceReused,
             Refusal::AlreadyConcluded,
             Refusal::KeyExists,
+            Refusal::KeyChanged,
+            Refusal::TooManyKeys { limit: 1 },
             Refusal::AccessDenied,
             Refusal::ExpiredToken,
             Refusal::AuthorizationPending,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::audit::Actor;
 use protocol::{AccountId, Secret, UnixMillis};
-use store::{SealingKey, Settings, Store, StoreError};
+use store::{Sealing, Settings, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::console::{self, Passphrases, SignInThrottle};
 use crate::device_api::{Devices, PendingLinks};
 use crate::edge::{AddressLimits, Places, Tls, TlsError};
+use crate::key_upkeep;
 use crate::keys::Keys;
 use crate::live;
 use crate::maintenance;
@@ -119,6 +120,8 @@ impl Relay {
         tasks.spawn(maintenance::run(Arc::clone(&state)));
         tasks.spawn(maintenance::reread(Arc::clone(&state)));
         tasks.spawn(maintenance::prune(Arc::clone(&state)));
+        tasks.spawn(key_upkeep::note_use(Arc::clone(&state), config.key_use_interval));
+        tasks.spawn(key_upkeep::follow_sealing(Arc::clone(&state)));
         tasks.spawn(clock_skew::watch(Arc::clone(&state)));
         tasks.close();
         tracing::info!(%address, public_url = state.public_url, "relay started");
@@ -200,9 +203,11 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         window: config.window,
         freshness_millis: config.freshness_millis,
         retention: config.retention,
-        sealing_key: SealingKey::new(config.secrets.sealing_key()),
+        sealing: Sealing::new(config.secrets.sealing().clone()),
     };
     let store = Store::open(&config.database, settings).await?;
+    // Before anything is sealed or served: a relay with other sealing keys is of no use to anybody.
+    store.settle_sealing(now).await?;
     let account = store.ensure_account(&config.account, &config.plan, now).await?;
     Ok(RelayState {
         keys: Keys::load(store.clone()).await?,
@@ -220,6 +225,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         address_limits: config.address_limit.map(AddressLimits::new),
         bodies: Bodies::new(config.held_body_bytes),
         streams: live::Places::default(),
+        sealing_source: config.secrets.sealing_source().clone(),
         operator_token: config.secrets.operator_token().clone(),
         operator_account: account.id,
         // A hash: not where requests are served.

@@ -35,6 +35,8 @@ fn routes() -> Vec<Route> {
         Route::get(Device, "/api/device/keys", device_api::list_keys),
         Route::post(Device, "/api/device/keys", device_api::create_key),
         Route::post(Device, "/api/device/keys/{key_id}/revoke", device_api::revoke_key),
+        Route::post(Device, "/api/device/keys/{key_id}/rotate", device_api::rotate_key),
+        Route::post(Device, "/api/device/keys/{key_id}/rename", device_api::rename_key),
         Route::get(LocalOperator, "/api/operator/links", operator::list_links),
         Route::post(LocalOperator, "/api/operator/links/{user_code}/approve", operator::approve_link),
         Route::post(LocalOperator, "/api/operator/links/{user_code}/deny", operator::deny_link),

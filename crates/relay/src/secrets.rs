@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use protocol::Secret;
 use protocol::secret::random_bytes;
+use store::{Generation, SealingRing};
 use zeroize::Zeroizing;
+
+use crate::sealing_source::{self, SealingSource};
 
 /// Bits of a file's mode that let anybody but its owner at it.
 const OTHERS: u32 = 0o077;
@@ -16,38 +19,62 @@ const OTHERS: u32 = 0o077;
 /// The keys of one installation.
 #[derive(Clone)]
 pub struct InstallSecrets {
-    sealing_key: Zeroizing<[u8; 32]>,
+    sealing: SealingRing,
+    sealing_source: SealingSource,
     operator_token: Secret,
 }
 
-/// A key file cannot be used.
+/// A key cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the key file {} cannot be used: {reason}", path.display())]
-pub struct SecretsError {
-    path: PathBuf,
-    reason: String,
+pub enum SecretsError {
+    /// One that lies in a file.
+    #[error("the key file {} cannot be used: {reason}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Sealing keys from elsewhere.
+    #[error("the sealing key cannot be used: {0}")]
+    Sealing(String),
 }
 
 impl InstallSecrets {
     /// Name of the file with the operator's token.
     pub const OPERATOR_TOKEN_FILE: &'static str = "operator.token";
-    const SEALING_KEY_FILE: &'static str = "sealing.key";
+    /// Name of the file with the sealing keys, unless they come from elsewhere.
+    pub const SEALING_KEY_FILE: &'static str = "sealing.key";
 
     /// Reads the keys from `data_dir`, or makes them when they are not there yet.
     ///
     /// # Errors
     /// When a file cannot be read or written, may be read by others than its owner, or holds something else.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, SecretsError> {
-        std::fs::create_dir_all(data_dir).map_err(|error| SecretsError { path: data_dir.to_owned(), reason: error.to_string() })?;
-        let (_, sealing_key) = load_or_create(&data_dir.join(Self::SEALING_KEY_FILE))?;
-        let (operator_token, _) = load_or_create(&data_dir.join(Self::OPERATOR_TOKEN_FILE))?;
-        Ok(Self { sealing_key, operator_token })
+        Self::load(data_dir, SealingSource::File(data_dir.join(Self::SEALING_KEY_FILE)))
     }
 
-    /// The key that secrets in the database are sealed with.
+    /// As [`Self::load_or_create`], with sealing keys from this source.
+    ///
+    /// # Errors
+    /// As there; also when the source gives no keys.
+    pub fn load(data_dir: &Path, sealing_source: SealingSource) -> Result<Self, SecretsError> {
+        std::fs::create_dir_all(data_dir).map_err(|error| SecretsError::File { path: data_dir.to_owned(), reason: error.to_string() })?;
+        let sealing = load_sealing(&sealing_source)?;
+        let operator_token = load_or_create(&data_dir.join(Self::OPERATOR_TOKEN_FILE), expect_one_key)?;
+        Ok(Self { sealing, sealing_source, operator_token })
+    }
+
+    /// The keys that secrets in the database are sealed with.
     #[must_use]
-    pub fn sealing_key(&self) -> &[u8; 32] {
-        &self.sealing_key
+    pub fn sealing(&self) -> &SealingRing {
+        &self.sealing
+    }
+
+    /// Where they came from.
+    #[must_use]
+    pub const fn sealing_source(&self) -> &SealingSource {
+        &self.sealing_source
     }
 
     /// The token of an operator on this machine.
@@ -63,25 +90,73 @@ impl std::fmt::Debug for InstallSecrets {
     }
 }
 
-/// The text of a key file, and the 32 bytes that it stands for.
-type Key = (Secret, Zeroizing<[u8; 32]>);
+/// Asks the source for its sealing keys. A file is made with a new key when it does not exist. Blocks.
+///
+/// # Errors
+/// When there are none to be had.
+pub fn load_sealing(source: &SealingSource) -> Result<SealingRing, SecretsError> {
+    match source {
+        SealingSource::File(path) => {
+            let text = load_or_create(path, |text| sealing_source::read(text).map(|_| ()))?;
+            sealing_source::read(text.expose()).map_err(SecretsError::Sealing)
+        }
+        SealingSource::Text(text) => sealing_source::read(text.expose()).map_err(SecretsError::Sealing),
+        SealingSource::Command(words) => {
+            sealing_source::run(words).and_then(|text| sealing_source::read(&text)).map_err(SecretsError::Sealing)
+        }
+    }
+}
 
-fn load_or_create(path: &Path) -> Result<Key, SecretsError> {
-    let fail = |reason: String| SecretsError { path: path.to_owned(), reason };
+/// Adds a new key to the end of a file of sealing keys, and says which. The file is replaced whole: a crash leaves the old
+/// one or the new one.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn add_sealing_key(path: &Path) -> Result<Generation, SecretsError> {
+    let fail = |error: std::io::Error| SecretsError::File { path: path.to_owned(), reason: error.to_string() };
+    let text = load_or_create(path, |text| sealing_source::read(text).map(|_| ()))?;
+    let key = new_key();
+    let text = Zeroizing::new(format!("{}\n{}", text.expose(), key.expose()));
+    replace_private(path, &text).map_err(fail)?;
+    Ok(load_sealing(&SealingSource::File(path.to_owned()))?.newest())
+}
+
+/// Takes every key but these out of a file of sealing keys.
+///
+/// # Errors
+/// When the file cannot be read or written, or would be left without a key.
+pub fn keep_sealing_keys(path: &Path, keep: &[Generation]) -> Result<(), SecretsError> {
+    let fail = |reason: String| SecretsError::File { path: path.to_owned(), reason };
+    let text = load_or_create(path, |text| sealing_source::read(text).map(|_| ()))?;
+    let is_kept = |line: &&str| sealing_source::read(line).is_ok_and(|ring| keep.contains(&ring.newest()));
+    let kept = Zeroizing::new(text.expose().lines().filter(is_kept).collect::<Vec<_>>().join("\n"));
+    sealing_source::read(&kept).map_err(fail)?;
+    replace_private(path, &kept).map_err(|error| fail(error.to_string()))
+}
+
+fn new_key() -> Secret {
+    Secret::new(data_encoding::HEXLOWER.encode(&*Zeroizing::new(random_bytes::<32>())))
+}
+
+/// The text of a key file, with a new key made when there is none. `check` says what is wrong with it.
+fn load_or_create(path: &Path, check: impl Fn(&str) -> Result<(), String>) -> Result<Secret, SecretsError> {
+    let fail = |reason: String| SecretsError::File { path: path.to_owned(), reason };
     loop {
         match File::open(path) {
-            Ok(file) => return read(file).map_err(fail),
+            Ok(file) => {
+                let text = read(file).map_err(fail)?;
+                return check(text.expose()).map(|()| text).map_err(fail);
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let text = Zeroizing::new(data_encoding::HEXLOWER.encode(&*Zeroizing::new(random_bytes::<32>())));
                 // Then read back: another process may have been quicker, and its key is the one.
-                write_private(path, &text).map_err(|error| fail(error.to_string()))?;
+                write_private(path, new_key().expose()).map_err(|error| fail(error.to_string()))?;
             }
             Err(error) => return Err(fail(error.to_string())),
         }
     }
 }
 
-fn read(mut file: File) -> Result<Key, String> {
+fn read(mut file: File) -> Result<Secret, String> {
     let mode = file.metadata().map_err(|error| error.to_string())?.mode();
     if mode & OTHERS != 0 {
         // Whoever has read it has it for good: closing it silently would hide that.
@@ -89,32 +164,48 @@ fn read(mut file: File) -> Result<Key, String> {
     }
     let mut text = Zeroizing::new(String::new());
     file.read_to_string(&mut text).map_err(|error| error.to_string())?;
-    let key = decode(text.trim()).ok_or("expected 64 hexadecimal digits")?;
-    Ok((Secret::new(text.trim().to_owned()), key))
+    Ok(Secret::new(text.trim().to_owned()))
+}
+
+fn expect_one_key(text: &str) -> Result<(), String> {
+    let is_key = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if is_key { Ok(()) } else { Err("expected 64 hexadecimal digits".to_owned()) }
 }
 
 /// Writes a file that only its owner can read, whole or not at all, and never over one that exists. Its name is durable
 /// when this returns: what is sealed with a key must not outlive it.
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let random = data_encoding::HEXLOWER.encode(&random_bytes::<8>());
-    let temporary = path.with_extension(format!("new-{random}"));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    let linked = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.write_all(b"\n"))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::hard_link(&temporary, path));
+    let temporary = temporary(path, text)?;
+    let linked = std::fs::hard_link(&temporary, path);
     std::fs::remove_file(&temporary)?;
     match linked {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    sync_folder_of(path)
 }
 
-fn decode(text: &str) -> Option<Zeroizing<[u8; 32]>> {
-    let bytes = Zeroizing::new(data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?);
-    Some(Zeroizing::new(bytes.as_slice().try_into().ok()?))
+/// As [`write_private`], in place of one that exists.
+fn replace_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let temporary = temporary(path, text)?;
+    let renamed = std::fs::rename(&temporary, path);
+    if renamed.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    renamed.and_then(|()| sync_folder_of(path))
+}
+
+/// A new neighbour of `path` with this text, durable.
+fn temporary(path: &Path, text: &str) -> std::io::Result<PathBuf> {
+    let random = data_encoding::HEXLOWER.encode(&random_bytes::<8>());
+    let temporary = path.with_extension(format!("new-{random}"));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all())?;
+    Ok(temporary)
+}
+
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]
@@ -132,8 +223,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let made = InstallSecrets::load_or_create(folder.path()).unwrap();
         let read = InstallSecrets::load_or_create(folder.path()).unwrap();
-        assert_eq!((made.sealing_key(), made.operator_token().expose()), (read.sealing_key(), read.operator_token().expose()));
-        assert_ne!(made.sealing_key(), &[0; 32]);
+        assert_eq!((made.sealing().generations(), made.operator_token()), (read.sealing().generations(), read.operator_token()));
         let mut files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap()).collect();
         files.sort_by_key(std::fs::DirEntry::file_name);
         assert_eq!(files.iter().map(|file| file.file_name()).collect::<Vec<_>>(), ["operator.token", "sealing.key"]);
@@ -165,6 +255,33 @@ mod tests {
             set_mode(&path, 0o600);
             assert!(InstallSecrets::load_or_create(folder.path()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn sealing_keys_come_and_go_and_the_newest_is_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = InstallSecrets::load_or_create(folder.path()).unwrap().sealing().newest();
+        let path = folder.path().join("sealing.key");
+        let second = add_sealing_key(&path).unwrap();
+        let both = InstallSecrets::load_or_create(folder.path()).unwrap();
+        assert_eq!(both.sealing().generations(), [first, second]);
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert!(keep_sealing_keys(&path, &[]).is_err());
+        keep_sealing_keys(&path, &[second]).unwrap();
+        assert_eq!(InstallSecrets::load_or_create(folder.path()).unwrap().sealing().generations(), [second]);
+    }
+
+    #[test]
+    fn sealing_keys_may_come_from_elsewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = new_key();
+        let by_text = InstallSecrets::load(folder.path(), SealingSource::Text(key.clone())).unwrap();
+        let command = SealingSource::command(&format!("echo {}", key.expose())).unwrap();
+        let by_command = InstallSecrets::load(folder.path(), command).unwrap();
+        assert_eq!(by_text.sealing().generations(), by_command.sealing().generations());
+        assert!(!folder.path().join("sealing.key").exists());
+        let failed = InstallSecrets::load(folder.path(), SealingSource::command("echo nothing").unwrap()).unwrap_err();
+        assert!(failed.to_string().contains("64 hexadecimal digits"), "{failed}");
     }
 
     #[test]

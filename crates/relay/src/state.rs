@@ -13,6 +13,7 @@ use crate::edge::{AddressLimits, TrustedProxies};
 use crate::keys::Keys;
 use crate::live::Places;
 use crate::metrics::Metrics;
+use crate::sealing_source::SealingSource;
 
 /// The state behind every route; cloned for each request.
 pub(crate) type Shared = Arc<RelayState>;
@@ -36,6 +37,7 @@ pub(crate) struct RelayState {
     pub(crate) bodies: Bodies,
     /// Event streams that are open.
     pub(crate) streams: Places,
+    pub(crate) sealing_source: SealingSource,
     pub(crate) operator_token: Secret,
     pub(crate) operator_account: protocol::AccountId,
     pub(crate) passphrases: Passphrases,

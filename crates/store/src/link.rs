@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::operation::Transaction;
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::statement;
+use crate::{sealing, statement};
 
 /// A linking code that an operator has approved.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ pub(crate) async fn want(transaction: &mut Transaction<'_>, (user_code, until): 
 
 /// The desktop that shows this code polls with that one. Changes nothing unless an operator looks for it.
 pub(crate) async fn tell(transaction: &mut Transaction<'_>, (user_code, device_code): &(String, Secret)) -> Result<(), StoreError> {
-    let sealed = transaction.settings.sealing_key.seal(user_code, device_code)?;
+    let sealed = sealing::seal(transaction, &place(user_code), device_code).await?;
     transaction.session.rows(&statement::TELL_LINK, &[user_code.into(), sealed.as_slice().into()]).await?;
     Ok(())
 }
@@ -120,7 +120,12 @@ pub(crate) async fn told(
     let row = session.row(&statement::WANTED_LINK, &[user_code.into(), (*now).into()]).await?;
     let sealed: Option<Vec<u8>> = row.map_or(Ok(None), |row| row.get(0))?;
     // Sealed with a key that was changed since: the desktop will have to ask for a new code anyway.
-    Ok(sealed.and_then(|sealed| settings.sealing_key.open(user_code, &sealed).ok()))
+    Ok(sealed.and_then(|sealed| settings.sealing.ring().open(&place(user_code), "", &sealed).ok()))
+}
+
+/// The name of the place that a code is sealed for.
+fn place(user_code: &str) -> String {
+    format!("wanted_links/{user_code}")
 }
 
 /// A desktop polls with its code.

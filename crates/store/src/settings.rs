@@ -3,7 +3,7 @@
 use domain::{LeasePolicy, Plans, Retention};
 use protocol::signature::FreshnessWindow;
 
-use crate::seal::SealingKey;
+use crate::seal::Sealing;
 
 /// Settings of a store; the same for every relay that shares its database.
 #[derive(Debug)]
@@ -19,5 +19,5 @@ pub struct Settings {
     /// How long ended work is kept.
     pub retention: Retention,
     /// What secrets are sealed with.
-    pub sealing_key: SealingKey,
+    pub sealing: Sealing,
 }

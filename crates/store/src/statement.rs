@@ -140,7 +140,20 @@ statements! {
     shared INSERT_KEY = "keys/insert_key";
     shared ALL_KEYS = "keys/all_keys";
     shared KEYS_OF_ACCOUNT = "keys/keys_of_account";
+    shared KEY_OF_ACCOUNT = "keys/key_of_account";
+    shared COUNT_KEYS = "keys/count_keys";
     shared REVOKE_KEY = "keys/revoke_key";
+    shared RENAME_KEY = "keys/rename_key";
+    shared ROTATE_KEY = "keys/rotate_key";
+    twin NOTE_USED = "keys/note_used";
+    shared DROP_PREVIOUS = "keys/drop_previous";
+    shared TURN_INVENTORY = "keys/turn_inventory";
+    shared INVENTORY_VERSION = "keys/inventory_version";
+    shared INVENTORY_VERSIONS = "keys/inventory_versions";
+
+    shared CURRENT_GENERATION = "sealing/current";
+    shared GENERATIONS = "sealing/generations";
+    shared ADD_GENERATION = "sealing/add_generation";
 
     shared INSERT_DEVICE = "devices/insert_device";
     shared DEVICE = "devices/device";
@@ -198,6 +211,8 @@ statements! {
 
     shared AUDIT_ENDS = "admin/audit_ends";
     shared AUDIT_STRAYS = "admin/audit_strays";
+    shared SEALED_KEYS = "admin/sealed_keys";
+    shared RESEAL_KEY = "admin/reseal_key";
     shared TOTALS = "admin/totals";
     shared MOST_WAITING = "admin/most_waiting";
 

@@ -24,7 +24,7 @@ use crate::device::{self, DeviceRecord};
 use crate::error::StoreError;
 use crate::event::{self, EventPage, EventQuery};
 use crate::job::{self, JobFilter, JobRecord, JobRecordPage};
-use crate::key::{self, KeyRecord, NewKeyRecord};
+use crate::key::{self, KeyChange, KeyRecord, KeyRotation, NewKeyRecord, SigningKeys};
 use crate::lease::{self, PullOrder, Pulled, Release};
 use crate::link::{self, ApprovedLink, LinkDecided, LinkStanding, Poll};
 use crate::migrate;
@@ -35,6 +35,7 @@ use crate::reader::{ReadFn, Readers};
 use crate::report::{self, PreparedResult, Report};
 use crate::row::{self, RowFilter, RowKey, RowRecordPage};
 use crate::row_edit::{self, EditOrder, Recheck, Recheckable, RowEdit, RowEdited};
+use crate::sealing;
 use crate::session::{self, PostgresUrl};
 use crate::settings::Settings;
 use crate::upkeep::{self, Upkeep, UpkeepOrder};
@@ -491,39 +492,76 @@ impl Store {
         self.write((account, plan.to_owned(), by, now), |transaction, change| Box::pin(account::set_plan(transaction, change))).await
     }
 
-    /// Stores a key; its secret is sealed first. `false`: the id is taken.
+    /// Stores a key; its secret is sealed first.
     ///
     /// # Errors
     /// When the database fails or the queue is full.
-    pub async fn insert_key(&self, new: NewKeyRecord) -> Result<bool, StoreError> {
+    pub async fn insert_key(&self, new: NewKeyRecord) -> Result<KeyChange, StoreError> {
         self.write(new, |transaction, new| Box::pin(key::insert(transaction, new))).await
     }
 
-    /// Revokes a key. `false`: the account has no such key.
+    /// Revokes a key, for good; what it signed with goes at once.
     ///
     /// # Errors
     /// When the database fails or the queue is full.
-    pub async fn revoke_key(&self, account: AccountId, key_id: KeyId, by: Actor, now: UnixMillis) -> Result<bool, StoreError> {
+    pub async fn revoke_key(&self, account: AccountId, key_id: KeyId, by: Actor, now: UnixMillis) -> Result<KeyChange, StoreError> {
         self.write((account, key_id, by, now), |transaction, order| Box::pin(key::revoke(transaction, order))).await
     }
 
-    /// Every key of every account, secrets opened.
+    /// Gives a key another label.
     ///
     /// # Errors
-    /// When the database fails, or a secret does not open with the sealing key.
-    pub async fn all_keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        self.0.readers.read(&self.0.settings, (), |session, settings, ()| Box::pin(key::all(session, settings))).await
+    /// When the database fails or the queue is full.
+    pub async fn rename_key(
+        &self,
+        (account, key_id): (AccountId, KeyId),
+        label: String,
+        by: Actor,
+        now: UnixMillis,
+    ) -> Result<KeyChange, StoreError> {
+        self.write((account, key_id, label, by, now), |transaction, order| Box::pin(key::rename(transaction, order))).await
     }
 
-    /// The keys of an account, newest first, revoked ones included.
+    /// Gives a key another secret.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn rotate_key(&self, rotation: KeyRotation) -> Result<KeyChange, StoreError> {
+        self.write(rotation, |transaction, order| Box::pin(key::rotate(transaction, order))).await
+    }
+
+    /// Notes which keys have signed, and when; drops the old secrets of rotated keys whose overlap is over.
+    ///
+    /// # Errors
+    /// When the database fails or the queue is full.
+    pub async fn note_keys_used(&self, used: Vec<(AccountId, KeyId, UnixMillis)>, now: UnixMillis) -> Result<(), StoreError> {
+        self.write((used, now), |transaction, order| Box::pin(key::note_used(transaction, order))).await
+    }
+
+    /// Every key of every account that may sign, secrets opened.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn keys(&self, account: AccountId) -> Result<Vec<KeyRecord>, StoreError> {
-        self.0
-            .readers
-            .read(&self.0.settings, account, |session, settings, account| Box::pin(key::of_account(session, settings, account)))
-            .await
+    pub async fn all_keys(&self) -> Result<SigningKeys, StoreError> {
+        self.0.readers.read(&self.0.settings, (), |session, settings, ()| Box::pin(key::all(session, settings))).await
+    }
+
+    /// The keys of an account, newest first, revoked ones included, with the inventory's version.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn keys(&self, account: AccountId) -> Result<(u64, Vec<KeyRecord>), StoreError> {
+        self.0.readers.read(&self.0.settings, account, |session, _, account| Box::pin(key::of_account(session, account))).await
+    }
+
+    /// Begins to use the newest sealing key that is held, or, on a database that has been used, checks that every secret in
+    /// it can be opened: a relay with other keys would refuse callers, and seal what nobody else can open.
+    ///
+    /// # Errors
+    /// [`StoreError::Setup`] when a sealing key is missing, naming it.
+    pub async fn settle_sealing(&self, now: UnixMillis) -> Result<(), StoreError> {
+        self.0.readers.read(&self.0.settings, (), |session, settings, ()| Box::pin(key::expect_openable(session, settings))).await?;
+        self.write(now, |transaction, now| Box::pin(sealing::settle(transaction, now))).await
     }
 
     /// Grows by one whenever keys or plans changed here: what was read before is stale then.

@@ -308,8 +308,14 @@ fn check_signature(shared: &Shared, method: &Method, uri: &Uri, headers: &Header
 }
 
 async fn pull(shared: &Shared, request: PullRequest) -> Response {
-    let mut answer =
-        PullAnswer { jobs: Vec::new(), lost: Vec::new(), outcomes: Vec::new(), server_time: UnixMillis(0), lease_seconds: None };
+    let mut answer = PullAnswer {
+        jobs: Vec::new(),
+        lost: Vec::new(),
+        outcomes: Vec::new(),
+        server_time: UnixMillis(0),
+        lease_seconds: None,
+        keys_version: None,
+    };
     {
         let mut script = shared.script.lock().unwrap();
         answer.server_time = script.relay_time();

@@ -1,6 +1,6 @@
 //! Devices in memory: whose requests are checked against which public key, and which one-time values they have used.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use protocol::device_signature::{DeviceKey, DevicePublicKey, FRESHNESS_SECONDS};
 use protocol::{DeviceId, UnixMillis};
 use store::{DeviceRecord, Store, StoreError};
 
-use crate::mirror::{Entries, Mirror};
+use crate::mirror::Mirror;
 
 /// Pause between two readings that a signature which does not match may cause. It may be that of a device which another
 /// relay has linked just now; a flood of forged ones costs two readings a second.
@@ -21,7 +21,7 @@ const MAX_NONCES: usize = 600_000;
 pub(crate) struct Devices {
     store: Store,
     /// Every device that is linked, by id.
-    linked: Mirror<DeviceId, DeviceRecord>,
+    linked: Mirror<HashMap<DeviceId, Arc<DeviceRecord>>>,
     nonces: Mutex<Nonces>,
     dummy: DevicePublicKey,
 }
@@ -37,7 +37,7 @@ struct Nonces {
 impl Devices {
     pub(crate) async fn load(store: Store) -> Result<Self, StoreError> {
         let dummy = DeviceKey::generate().public();
-        let devices = Self { store, linked: Mirror::new("devices"), nonces: Mutex::default(), dummy };
+        let devices = Self { store, linked: Mirror::new("devices", HashMap::new()), nonces: Mutex::default(), dummy };
         devices.reread().await?;
         Ok(devices)
     }
@@ -45,7 +45,7 @@ impl Devices {
     /// The device of this id, if it is linked.
     pub(crate) async fn find(&self, id: DeviceId) -> Option<Arc<DeviceRecord>> {
         self.linked.follow(|| self.store.devices_version(), || self.read()).await;
-        self.linked.get(&id)
+        self.linked.table().get(&id).cloned()
     }
 
     /// What the signatures of unknown devices are checked with.
@@ -63,7 +63,7 @@ impl Devices {
         self.linked.reread(LOOK_AGAIN, || self.store.devices_version(), || self.read()).await
     }
 
-    async fn read(&self) -> Result<Entries<DeviceId, DeviceRecord>, StoreError> {
+    async fn read(&self) -> Result<HashMap<DeviceId, Arc<DeviceRecord>>, StoreError> {
         let devices = self.store.all_devices().await?;
         Ok(devices.into_iter().map(|device| (device.id, Arc::new(device))).collect())
     }

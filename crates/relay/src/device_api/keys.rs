@@ -6,8 +6,11 @@ use axum::response::Response;
 use domain::audit::Actor;
 use protocol::KeyId;
 use protocol::fetch_request::PayloadError;
-use protocol::key::{KeyInfo, KeyList, NewKey};
-use store::{KeyRecord, NewKeyRecord};
+use protocol::key::{
+    KeyList, MAX_ADDRESS_RANGES, MAX_KEYS, MAX_LABEL_CHARS, MAX_OVERLAP_SECONDS, NewKey, RenameKey, RotateKey, SECRET_BYTES,
+};
+use protocol::{Secret, UnixMillis};
+use store::{KeyChange, KeyRotation, NewKeyRecord};
 
 use super::signature::{FromDevice, NoMessage};
 use crate::answer;
@@ -15,46 +18,29 @@ use crate::path::PathParts;
 use crate::problem::Refusal;
 use crate::state::Shared;
 
-/// Characters of a label or a name that people give.
-const NAME_CHARS: std::ops::RangeInclusive<usize> = 1..=100;
-/// Bytes of a secret: at least 128 bits in any encoding, at most what a header line holds.
-const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=256;
-
 /// `GET /api/device/keys`
 pub(crate) async fn list(State(state): State<Shared>, from: FromDevice<NoMessage>) -> Result<Response, Refusal> {
-    let keys = state.store.keys(from.device.account).await?.into_iter().map(info).collect();
-    answer::json(StatusCode::OK, &KeyList { keys })
+    let (version, keys) = state.store.keys(from.device.account).await?;
+    answer::json(StatusCode::OK, &KeyList { version, keys: keys.into_iter().map(|key| key.info).collect() })
 }
 
 /// `POST /api/device/keys`
 pub(crate) async fn create(State(state): State<Shared>, from: FromDevice<NewKey>) -> Result<Response, Refusal> {
-    let NewKey { key_id, secret, label } = from.message;
-    let mut faults = Vec::new();
-    if !is_name(&label) {
-        faults.push(PayloadError::new("/label", "must have 1 to 100 characters and no control characters"));
-    }
-    if !SECRET_BYTES.contains(&secret.expose().len()) {
-        faults.push(PayloadError::new("/secret", "must have 24 to 256 bytes"));
-    }
-    if !faults.is_empty() {
-        return Err(Refusal::InvalidPayload(faults));
-    }
-    let account = from.device.account;
-    let new = NewKeyRecord {
-        account,
-        key_id: key_id.clone(),
-        label: label.clone(),
-        secret,
-        by: Actor::Device(from.device.id),
-        now: from.received_at,
-    };
-    if !state.store.insert_key(new).await? {
-        return Err(Refusal::KeyExists);
-    }
-    tracing::info!(key.id = %key_id, device.id = %from.device.id, "key made");
-    // From what was sent: the key is stored, and whatever failed from here on would have its maker forget it.
-    let environment = key_id.environment();
-    answer::json(StatusCode::CREATED, &KeyInfo { key_id, label, environment, created_at: from.received_at, revoked_at: None })
+    let terms = from.message.terms();
+    let NewKey { key_id, secret, label, .. } = from.message;
+    let is_past = |end: UnixMillis| end <= from.received_at;
+    expect(&[
+        label_fault(&label),
+        secret_fault(&secret),
+        (terms.addresses.len() > MAX_ADDRESS_RANGES)
+            .then(|| PayloadError::new("/addresses", format!("must have at most {MAX_ADDRESS_RANGES} ranges"))),
+        terms.expires_at.is_some_and(is_past).then(|| PayloadError::new("/expiresAt", "must be in the future")),
+    ])?;
+    let (account, by, now) = (from.device.account, Actor::Device(from.device.id), from.received_at);
+    let new = NewKeyRecord { account, key_id: key_id.clone(), label, secret, terms, by, now };
+    let change = state.store.insert_key(new).await?;
+    tracing::info!(key.id = %key_id, device.id = %from.device.id, "key handed in");
+    answer(StatusCode::CREATED, change)
 }
 
 /// `POST /api/device/keys/{keyId}/revoke`
@@ -63,24 +49,76 @@ pub(crate) async fn revoke(
     PathParts(key_id): PathParts<String>,
     from: FromDevice<NoMessage>,
 ) -> Result<Response, Refusal> {
-    let key_id: KeyId = key_id.parse().map_err(|_| Refusal::NotFound)?;
-    let account = from.device.account;
-    // Read before: once it is revoked, nothing that fails may say otherwise.
-    let known = state.store.keys(account).await?.into_iter().find(|key| key.key_id == key_id).ok_or(Refusal::NotFound)?;
-    if !state.store.revoke_key(account, key_id.clone(), Actor::Device(from.device.id), from.received_at).await? {
-        return Err(Refusal::NotFound);
-    }
+    let key_id = read(&key_id)?;
+    let change = state.store.revoke_key(from.device.account, key_id.clone(), Actor::Device(from.device.id), from.received_at).await?;
     tracing::info!(key.id = %key_id, device.id = %from.device.id, "key revoked");
-    let revoked_at = known.revoked_at.or(Some(from.received_at));
-    answer::json(StatusCode::OK, &KeyInfo { revoked_at, ..info(known) })
+    answer(StatusCode::OK, change)
 }
 
-fn info(record: KeyRecord) -> KeyInfo {
-    let KeyRecord { key_id, label, environment, created_at, revoked_at, .. } = record;
-    KeyInfo { key_id, label, environment, created_at, revoked_at }
+/// `POST /api/device/keys/{keyId}/rename`
+pub(crate) async fn rename(
+    State(state): State<Shared>,
+    PathParts(key_id): PathParts<String>,
+    from: FromDevice<RenameKey>,
+) -> Result<Response, Refusal> {
+    let (key_id, label) = (read(&key_id)?, from.message.label);
+    expect(&[label_fault(&label)])?;
+    let by = Actor::Device(from.device.id);
+    answer(StatusCode::OK, state.store.rename_key((from.device.account, key_id), label, by, from.received_at).await?)
+}
+
+/// `POST /api/device/keys/{keyId}/rotate`
+pub(crate) async fn rotate(
+    State(state): State<Shared>,
+    PathParts(key_id): PathParts<String>,
+    from: FromDevice<RotateKey>,
+) -> Result<Response, Refusal> {
+    let key_id = read(&key_id)?;
+    let RotateKey { secret, rotation, overlap_seconds } = from.message;
+    expect(&[
+        secret_fault(&secret),
+        (overlap_seconds > MAX_OVERLAP_SECONDS)
+            .then(|| PayloadError::new("/overlapSeconds", format!("must be at most {MAX_OVERLAP_SECONDS}"))),
+    ])?;
+    let (account, by, now) = (from.device.account, Actor::Device(from.device.id), from.received_at);
+    let previous_ends_at = now.plus_seconds(overlap_seconds.into());
+    let order = KeyRotation { account, key_id: key_id.clone(), secret, rotation, previous_ends_at, by, now };
+    let change = state.store.rotate_key(order).await?;
+    tracing::info!(key.id = %key_id, device.id = %from.device.id, rotation, "key rotated");
+    answer(StatusCode::OK, change)
+}
+
+fn answer(status: StatusCode, change: KeyChange) -> Result<Response, Refusal> {
+    match change {
+        KeyChange::Done(key) => answer::json(status, &key.info),
+        KeyChange::Unknown => Err(Refusal::NotFound),
+        KeyChange::Taken => Err(Refusal::KeyExists),
+        KeyChange::TooMany => Err(Refusal::TooManyKeys { limit: MAX_KEYS }),
+        KeyChange::Changed => Err(Refusal::KeyChanged),
+    }
+}
+
+/// An id off its grammar is one that nobody has.
+fn read(key_id: &str) -> Result<KeyId, Refusal> {
+    key_id.parse().map_err(|_| Refusal::NotFound)
+}
+
+fn expect(faults: &[Option<PayloadError>]) -> Result<(), Refusal> {
+    let faults: Vec<_> = faults.iter().flatten().cloned().collect();
+    if faults.is_empty() { Ok(()) } else { Err(Refusal::InvalidPayload(faults)) }
+}
+
+fn label_fault(label: &str) -> Option<PayloadError> {
+    let detail = format!("must have 1 to {MAX_LABEL_CHARS} characters and no control characters");
+    (!is_name(label)).then(|| PayloadError::new("/label", detail))
+}
+
+fn secret_fault(secret: &Secret) -> Option<PayloadError> {
+    let detail = format!("must have {} to {} bytes", SECRET_BYTES.start(), SECRET_BYTES.end());
+    (!SECRET_BYTES.contains(&secret.expose().len())).then(|| PayloadError::new("/secret", detail))
 }
 
 /// Whether people could have given this name.
 pub(super) fn is_name(text: &str) -> bool {
-    NAME_CHARS.contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    (1..=MAX_LABEL_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }

@@ -12,7 +12,7 @@ mod signature;
 pub(crate) mod target;
 
 pub(crate) use devices::Devices;
-pub(crate) use keys::{create as create_key, list as list_keys, revoke as revoke_key};
+pub(crate) use keys::{create as create_key, list as list_keys, rename as rename_key, revoke as revoke_key, rotate as rotate_key};
 pub(crate) use link::{start as start_link, token as link_token};
 pub(crate) use pending::PendingLinks;
 pub(crate) use pull::pull;

@@ -66,6 +66,7 @@ pub(crate) async fn pull(State(state): State<Shared>, from: FromDevice<PullReque
                 jobs: pulled.jobs,
                 server_time: order.now,
                 lease_seconds: u32::try_from(state.store.settings().leases.lease_millis / 1_000).ok(),
+                keys_version: Some(state.keys.version(device.account).await),
             };
             return answer::json(StatusCode::OK, &answer);
         }

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use futures_util::future::join_all;
 use protocol::fetch_request::PayloadError;
+use protocol::key::Scope;
 use protocol::strict_json::StrictValue;
 use protocol::{FetchRequest, Job, Problem, RequestId};
 use serde::Serialize;
@@ -27,6 +28,7 @@ pub(crate) struct Batch(Vec<Result<FetchRequest, Vec<PayloadError>>>);
 impl Payload for Batch {
     const MAX_BYTES: usize = 1_024 * 1_024;
     const HAS_BODY: bool = true;
+    const SCOPE: Option<Scope> = Some(Scope::Submit);
 
     fn read(body: &[u8]) -> Result<Self, Refusal> {
         let value = StrictValue::parse(body).map_err(|error| Refusal::MalformedJson(error.to_string()))?;

@@ -32,7 +32,7 @@ pub(crate) async fn events(
             hang_up,
             still_may: Box::new(move || {
                 let (keys, key_id) = (Shared::clone(&keys), key_id.clone());
-                Box::pin(async move { keys.keys.find(key_id.as_str()).await.is_some() })
+                Box::pin(async move { keys.keys.find(key_id.as_str()).await.is_known })
             }),
         })
     });

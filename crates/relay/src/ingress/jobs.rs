@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::answer;
 use crate::ingress::query::Query;
 use crate::ingress::read::signed_read;
-use crate::ingress::signature::{Caller, NoBody, Signed};
+use crate::ingress::signature::{Caller, NoBody, Signed, ToCancel};
 use crate::path::PathParts;
 use crate::problem::{Refusal, Refused};
 use crate::state::Shared;
@@ -92,7 +92,7 @@ pub(crate) async fn cancel(
     State(state): State<Shared>,
     PathParts(job_id): PathParts<String>,
     uri: Uri,
-    Signed { caller, .. }: Signed<NoBody>,
+    Signed { caller, .. }: Signed<NoBody<ToCancel>>,
 ) -> Result<Response, Refused> {
     signed_read(&state, &caller, (&uri, &[]), async |_| {
         let job_id: JobId = job_id.parse().map_err(|_| Refusal::NotFound)?;

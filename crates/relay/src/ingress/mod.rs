@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod channel;
+pub(crate) mod credentials;
 pub(crate) mod events;
 pub(crate) mod fetch;
 pub(crate) mod jobs;

@@ -1,7 +1,8 @@
 //! Proves who called. The checks stand in the order of the contract: header grammar, content type and size first, with
-//! no key looked up and nothing stored; then key and signature over the raw bytes; then freshness; then the burst
-//! limit; only then is anything parsed.
+//! no key looked up and nothing stored; then key and signature over the raw bytes, and the key's terms; then freshness;
+//! then the burst limit and the scope; only then is anything parsed.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use domain::Month;
 use domain::admission::{NonceFact, Standing};
 use protocol::fetch_request::MAX_BODY_BYTES;
+use protocol::key::Scope;
 use protocol::signature::{CallerHeaders, HeaderFault, HeaderFaultKind, SignedTarget};
 use protocol::strict_json::StrictValue;
 use protocol::{FetchRequest, UnixMillis};
@@ -18,8 +20,9 @@ use sha2::{Digest, Sha256};
 
 use crate::body::{Place, WholeBody};
 use crate::edge;
+use crate::ingress::credentials;
 use crate::ingress::limits::Limits;
-use crate::keys::CachedKey;
+use crate::keys::{CachedKey, SignedWith};
 use crate::problem::{Received, Refusal, Refused};
 use crate::rate::{Burst, BurstStanding};
 use crate::state::Shared;
@@ -35,6 +38,7 @@ pub(crate) struct Signed<P> {
 /// Who signed, and under which one-time values.
 pub(crate) struct Caller {
     pub(crate) key: Arc<CachedKey>,
+    pub(crate) signed_with: SignedWith,
     pub(crate) nonce: String,
     pub(crate) timestamp_seconds: i64,
     pub(crate) received_at: UnixMillis,
@@ -47,6 +51,8 @@ pub(crate) trait Payload: Sized + Send {
     const MAX_BYTES: usize;
     /// Whether a body is expected at all, and with it a JSON media type.
     const HAS_BODY: bool;
+    /// What a key must be allowed to do; `None`: any key will do.
+    const SCOPE: Option<Scope>;
 
     fn read(body: &[u8]) -> Result<Self, Refusal>;
 }
@@ -54,6 +60,7 @@ pub(crate) trait Payload: Sized + Send {
 impl Payload for FetchRequest {
     const MAX_BYTES: usize = MAX_BODY_BYTES;
     const HAS_BODY: bool = true;
+    const SCOPE: Option<Scope> = Some(Scope::Submit);
 
     fn read(body: &[u8]) -> Result<Self, Refusal> {
         let value = StrictValue::parse(body).map_err(|error| Refusal::MalformedJson(error.to_string()))?;
@@ -64,15 +71,41 @@ impl Payload for FetchRequest {
     }
 }
 
-/// A request without a body; bytes that come all the same are signed, and then ignored.
-pub(crate) struct NoBody;
+/// A request without a body, by a key that may do what `S` says; bytes that come all the same are signed, and then ignored.
+pub(crate) struct NoBody<S = ToRead>(PhantomData<S>);
 
-impl Payload for NoBody {
+/// What a request without a body is for.
+pub(crate) trait Purpose: Send {
+    /// What a key must be allowed to do.
+    const SCOPE: Option<Scope>;
+}
+
+/// To read.
+pub(crate) struct ToRead;
+/// To cancel.
+pub(crate) struct ToCancel;
+/// To see whether the key works.
+pub(crate) struct ToVerify;
+
+impl Purpose for ToRead {
+    const SCOPE: Option<Scope> = Some(Scope::Read);
+}
+
+impl Purpose for ToCancel {
+    const SCOPE: Option<Scope> = Some(Scope::Cancel);
+}
+
+impl Purpose for ToVerify {
+    const SCOPE: Option<Scope> = None;
+}
+
+impl<S: Purpose> Payload for NoBody<S> {
     const MAX_BYTES: usize = 1_024;
     const HAS_BODY: bool = false;
+    const SCOPE: Option<Scope> = S::SCOPE;
 
     fn read(_body: &[u8]) -> Result<Self, Refusal> {
-        Ok(Self)
+        Ok(Self(PhantomData))
     }
 }
 
@@ -88,6 +121,10 @@ impl<P: Payload> FromRequest<Shared> for Signed<P> {
         }
         let WholeBody { bytes, place } = state.bodies.read(body, P::MAX_BYTES).await.map_err(of_a_stranger)?;
         let caller = authenticate(state, &parts.method, &parts, &headers, &bytes).await?;
+        if let Some(needed) = P::SCOPE.filter(|scope| !caller.key.terms.scopes.allow(*scope)) {
+            let scopes = caller.key.terms.scopes;
+            return Err(caller.refused(state, Refusal::InsufficientScope { needed, scopes }).await);
+        }
         match P::read(&bytes) {
             // What is ignored takes no memory while its request waits.
             Ok(payload) => Ok(Self { caller, payload, _place: if P::HAS_BODY { place } else { Place::default() } }),
@@ -121,23 +158,31 @@ async fn authenticate(
 ) -> Result<Caller, Refused> {
     let path_and_query = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let target = SignedTarget::of(method.as_str(), path_and_query);
-    let key = state.keys.find(headers.key_id).await;
+    let (found, received_at) = (state.keys.find(headers.key_id).await, state.now());
     // An unknown key takes the way of a known one, up to the same answer.
-    let secret = key.as_ref().map_or(state.keys.dummy(), |key| &key.secret);
-    let matches = secret.verify(target, headers, body).is_ok();
-    let Some(key) = key.filter(|_| matches) else {
+    let signed_with = found.value.verify(target, headers, body, received_at).filter(|_| found.is_known);
+    let key = found.value;
+    let judged = signed_with.map(|signed_with| match credentials::check(&key, edge::client_address(&parts.extensions), received_at) {
+        Ok(()) => Some(signed_with),
+        Err(fault) => {
+            credentials::note(&key, fault);
+            None
+        }
+    });
+    let Some(signed_with) = judged.flatten() else {
         let received =
             Received { body_bytes: body.len(), body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(body)), base: target.recipe() };
         return Err(Refused(None, Refusal::InvalidCredentials(received)));
     };
     edge::proven(state, &parts.extensions);
-    let (received_at, timestamp_seconds) = (state.now(), headers.timestamp_seconds());
-    let burst = key.burst.as_ref().map(Burst::last);
-    let mut caller = Caller { key, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, burst };
+    let timestamp_seconds = headers.timestamp_seconds();
+    let burst = key.burst.as_deref().map(Burst::last);
+    let mut caller = Caller { key, signed_with, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, burst };
     if let Err(stale) = state.store.settings().window.check(timestamp_seconds, received_at.seconds()) {
         return Err(caller.refused(state, stale_timestamp(stale.to_string(), received_at)).await);
     }
-    match caller.key.burst.as_ref().map(Burst::take).transpose() {
+    caller.key.note_use(received_at);
+    match caller.key.burst.as_deref().map(Burst::take).transpose() {
         Ok(burst) => caller.burst = burst,
         Err(limited) => return Err(caller.refused(state, limited).await),
     }

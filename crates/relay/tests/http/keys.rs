@@ -1,9 +1,13 @@
 //! The API key inventory: keys are made on desktops, work at once, and stop working at once.
 
-use protocol::key::{KeyInfo, KeyList};
+use std::time::Duration;
+
+use protocol::device::PullAnswer;
+use protocol::key::{KeyInfo, KeyList, Verified};
 use protocol::{Environment, KeyId, Secret};
 use serde_json::json;
 
+use crate::desk::pull;
 use crate::stage::{Key, NOW, Stage};
 use crate::wire::refused;
 
@@ -88,6 +92,11 @@ async fn a_key_off_its_rules_is_refused() {
         ("label", json!("a\nb")),
         ("label", json!("a".repeat(101))),
         ("plan", json!("unlimited")),
+        ("scopes", json!([])),
+        ("scopes", json!(["admin"])),
+        ("addresses", json!(["192.0.2.1/24"])),
+        ("addresses", json!(vec!["192.0.2.0/24"; 33])),
+        ("expiresAt", json!(NOW)),
     ] {
         let mut message = message(&key, "sheet");
         message[member] = value.clone();
@@ -109,4 +118,148 @@ async fn another_account_s_keys_are_not_there() {
     let listed: KeyList = stage.send(&desk.signed_at(NOW, "GET", KEYS, b"")).await.read(200);
     assert_eq!(listed.keys.iter().map(|key| &key.key_id).collect::<Vec<_>>(), [&stranger.id]);
     assert_eq!(stage.send(&stage.fetch("a")).await.status, 202);
+}
+
+/// A key that a desktop has handed in with these members beside the usual ones.
+async fn key_with(stage: &Stage, members: serde_json::Value) -> Key {
+    let key = new_key(stage);
+    let mut message = message(&key, "sheet");
+    message.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    stage.desk().await.send(stage, KEYS, &message).await.read::<KeyInfo>(201);
+    key
+}
+
+#[tokio::test]
+async fn a_key_may_do_what_its_scopes_say_and_nothing_else() {
+    let stage = Stage::new().await;
+    let job = stage.job("a").await;
+    let (one, all) = (format!("/api/links/jobs/{}", job.job_id), "/api/links/jobs");
+    for (scopes, submits, reads, cancels) in [
+        (json!(["submit"]), true, false, false),
+        (json!(["read"]), false, true, false),
+        (json!(["cancel"]), false, false, true),
+        (json!(["read", "submit"]), true, true, false),
+    ] {
+        let key = key_with(&stage, json!({"scopes": scopes})).await;
+        let signed = |method, path| stage.signed_by(&key, method, path, b"");
+        let batch = json!({"jobs": [crate::stage::payload("b")]}).to_string();
+        for (request, allowed, needed) in [
+            (stage.fetch_by(&key, "a"), submits, "submit"),
+            (stage.signed_by(&key, "POST", "/api/links/fetch/batch", batch.as_bytes()), submits, "submit"),
+            (signed("GET", &one), reads, "read"),
+            (signed("GET", all), reads, "read"),
+            (signed("GET", "/api/rows"), reads, "read"),
+            (signed("GET", "/api/rows/platform_api/a"), reads, "read"),
+            (signed("DELETE", &one), cancels, "cancel"),
+            (signed("GET", "/api/links/verify"), true, ""),
+        ] {
+            let answer = stage.send(&request).await;
+            if allowed {
+                assert!(answer.status < 300, "{scopes}: {needed}: {}", answer.text());
+            } else {
+                assert_eq!(answer.refusal(), refused(403, "insufficient_scope"), "{scopes}: {needed}");
+                assert_eq!(answer.json()["needed"], needed);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_worth_nothing_from_another_address_or_after_its_end() {
+    let stage = Stage::new().await;
+    let nowhere = key_with(&stage, json!({"addresses": ["192.0.2.0/24", "::/0"]})).await;
+    let here = key_with(&stage, json!({"addresses": ["192.0.2.0/24", "127.0.0.0/8"]})).await;
+    let ends = key_with(&stage, json!({"expiresAt": NOW.plus_seconds(60)})).await;
+    // In whatever way a key is not valid, its caller hears the same.
+    let refusal = |answer: &crate::wire::Answer| {
+        let mut problem = answer.json();
+        problem.as_object_mut().unwrap().remove("requestId");
+        (answer.status, problem)
+    };
+    let wrong = refusal(&stage.send(&stage.fetch("a").with(protocol::signature::SIGNATURE_HEADER, "0".repeat(64))).await);
+    assert_eq!(wrong.0, 401);
+    assert_eq!(refusal(&stage.send(&stage.fetch_by(&nowhere, "a")).await), wrong);
+    assert_eq!(stage.send(&stage.fetch_by(&here, "a")).await.status, 202);
+    assert_eq!(stage.send(&stage.fetch_by(&ends, "b")).await.status, 202);
+    stage.clock.set(NOW.plus_seconds(60));
+    assert_eq!(refusal(&stage.send(&stage.fetch_by(&ends, "a")).await), wrong);
+}
+
+#[tokio::test]
+async fn a_rotated_key_signs_with_both_secrets_for_as_long_as_was_asked() {
+    let stage = Stage::new().await;
+    let desk = stage.desk().await;
+    let old = key_with(&stage, json!({})).await;
+    let new = Key { secret: Secret::generate(), ..old.clone() };
+    let path = format!("{KEYS}/{}/rotate", old.id);
+    let rotate = |secret: &Secret, rotation, overlap| json!({"secret": secret.expose(), "rotation": rotation, "overlapSeconds": overlap});
+    let answer = desk.send(&stage, &path, &rotate(&new.secret, 1, 60)).await;
+    assert!(!answer.text().contains("lps_"), "no secret is ever told");
+    let rotated: KeyInfo = answer.read(200);
+    assert_eq!((rotated.rotation, rotated.previous_ends_at), (1, Some(NOW.plus_seconds(60))));
+    assert_eq!(desk.send(&stage, &path, &rotate(&new.secret, 1, 60)).await.read::<KeyInfo>(200), rotated, "again is harmless");
+    assert_eq!(desk.send(&stage, &path, &rotate(&Secret::generate(), 1, 60)).await.refusal(), refused(409, "key_changed"));
+    assert_eq!(desk.send(&stage, &path, &rotate(&Secret::generate(), 2, 31 * 86_400 + 1)).await.refusal(), refused(422, "invalid_payload"));
+
+    let verified = async |key: &Key| stage.send(&stage.signed_by(key, "GET", "/api/links/verify", b"")).await;
+    assert_eq!(verified(&new).await.read::<Verified>(200).secret_ends_at, None);
+    assert_eq!(verified(&old).await.read::<Verified>(200).secret_ends_at, Some(NOW.plus_seconds(60)));
+    stage.clock.set(NOW.plus_seconds(59));
+    assert_eq!(verified(&old).await.status, 200);
+    stage.clock.set(NOW.plus_seconds(60));
+    assert_eq!(verified(&old).await.refusal(), refused(401, "invalid_credentials"));
+    assert_eq!(verified(&new).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_desktop_hears_with_its_pulls_that_the_keys_have_changed() {
+    let stage = Stage::new().await;
+    let (desk, other) = (stage.desk().await, stage.desk().await);
+    let version = async || stage.send(&other.pull_request(&pull(0))).await.read::<PullAnswer>(200).keys_version.unwrap();
+    let mut known = version().await;
+    let key = new_key(&stage);
+    for (path, message) in [
+        (KEYS.to_owned(), message(&key, "sheet")),
+        (format!("{KEYS}/{}/rename", key.id), json!({"label": "other"})),
+        (format!("{KEYS}/{}/revoke", key.id), json!({})),
+    ] {
+        assert!(desk.send(&stage, &path, &message).await.status < 300);
+        let now = version().await;
+        assert!(now > known, "{path}");
+        known = now;
+        let listed: KeyList = stage.send(&other.signed_at(NOW, "GET", KEYS, b"")).await.read(200);
+        assert_eq!(listed.version, known);
+    }
+    assert_eq!(version().await, known);
+}
+
+#[tokio::test]
+async fn when_a_key_was_last_used_is_written_down() {
+    let stage = Stage::with(|config| config.key_use_interval = Duration::from_millis(5)).await;
+    let desk = stage.desk().await;
+    let listed = async || {
+        let listed: KeyList = stage.send(&desk.signed_at(stage.now(), "GET", KEYS, b"")).await.read(200);
+        listed.keys.into_iter().find(|key| key.key_id == stage.key.id).unwrap().last_used_at
+    };
+    assert_eq!(listed().await, None);
+    stage.send(&stage.fetch("a").with(protocol::signature::SIGNATURE_HEADER, "0".repeat(64))).await;
+    stage.job("b").await;
+    let began = std::time::Instant::now();
+    while listed().await != Some(NOW) {
+        assert!(began.elapsed() < Duration::from_secs(20), "it was never written down");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_label_can_be_changed_and_follows_the_rules_of_labels() {
+    let stage = Stage::new().await;
+    let desk = stage.desk().await;
+    let path = format!("{KEYS}/{}/rename", stage.key.id);
+    assert_eq!(desk.send(&stage, &path, &json!({"label": "night shift"})).await.read::<KeyInfo>(200).label, "night shift");
+    for label in ["", "a\nb"] {
+        assert_eq!(desk.send(&stage, &path, &json!({ "label": label })).await.refusal(), refused(422, "invalid_payload"));
+    }
+    let verified: Verified = stage.send(&stage.get("/api/links/verify")).await.read(200);
+    assert_eq!(verified.label, "night shift");
 }

@@ -210,13 +210,6 @@ async fn make_key(relay: &Relay, account: AccountId, environment: Environment) -
 }
 
 pub(crate) async fn store_key(relay: &Relay, key: &Key, now: UnixMillis) {
-    let record = NewKeyRecord {
-        account: key.account,
-        key_id: key.id.clone(),
-        label: "test".to_owned(),
-        secret: key.secret.clone(),
-        by: Actor::Machine,
-        now,
-    };
-    assert!(relay.store().insert_key(record).await.unwrap());
+    let record = NewKeyRecord::new(key.account, key.id.clone(), key.secret.clone(), "test", Actor::Machine, now);
+    assert!(relay.store().insert_key(record).await.unwrap().done().is_some());
 }

@@ -117,14 +117,7 @@ pub(crate) async fn start(installation: &std::path::Path, url: &str) -> Result<R
 
 async fn new_caller(relay: &Relay, account: AccountId) -> Caller {
     let (key_id, secret) = (KeyId::generate(Environment::Live), Secret::generate());
-    let new = NewKeyRecord {
-        account,
-        key_id: key_id.clone(),
-        label: "test".to_owned(),
-        secret: secret.clone(),
-        by: Actor::Machine,
-        now: SystemClock.now(),
-    };
-    assert!(relay.store().insert_key(new).await.unwrap());
+    let new = NewKeyRecord::new(account, key_id.clone(), secret.clone(), "test", Actor::Machine, SystemClock.now());
+    assert!(relay.store().insert_key(new).await.unwrap().done().is_some());
     Caller::new(key_id, secret)
 }

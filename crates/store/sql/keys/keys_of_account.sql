@@ -1,4 +1,5 @@
-SELECT k.account, k.key_id, k.environment, k.label, k.sealed_secret, k.created_at, k.revoked_at, a.plan
-FROM api_keys k JOIN accounts a ON a.id = k.account
+SELECT k.account, k.key_id, k.environment, k.label, k.created_at, k.revoked_at, k.scopes, k.addresses, k.expires_at, k.made_by,
+       k.last_used_at, k.rotation, k.previous_ends_at
+FROM api_keys k
 WHERE k.account = $1
 ORDER BY k.created_at DESC, k.key_id

@@ -9,6 +9,7 @@ mod copy;
 mod error;
 mod open;
 mod postgres_tools;
+mod reseal;
 mod restore;
 mod status;
 
@@ -19,6 +20,7 @@ pub use check::{CheckReport, Checked, check};
 pub use copy::{CopiedTable, copy};
 pub use error::AdminError;
 pub use postgres_tools::Tools;
+pub use reseal::{GenerationUse, Resealed, SealingStatus, reseal, sealing_status};
 pub use restore::{Restored, restore};
 pub use status::{AccountBacklog, Counts, Status, status};
 

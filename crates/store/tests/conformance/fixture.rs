@@ -9,7 +9,7 @@ use protocol::device_signature::DeviceKey;
 use protocol::signature::FreshnessWindow;
 use protocol::{AccountId, DeviceId, Environment, JobId, UnixMillis};
 use store::{
-    Admission, AdmissionAnswer, ApprovedLink, DatabaseUrl, JobRecord, PreparedResult, Pulled, SealingKey, Settings, Store, Upkeep,
+    Admission, AdmissionAnswer, ApprovedLink, DatabaseUrl, JobRecord, PreparedResult, Pulled, Sealing, SealingKey, Settings, Store, Upkeep,
 };
 
 use crate::words::{NOW, Pull, Submission};
@@ -123,7 +123,7 @@ pub(crate) fn settings() -> Settings {
         window: FreshnessWindow::default(),
         freshness_millis: domain::readiness::DEFAULT_FRESHNESS_MILLIS,
         retention: domain::Retention::default(),
-        sealing_key: SealingKey::new(&[7; 32]),
+        sealing: Sealing::with(SealingKey::new(&[7; 32])),
     }
 }
 

@@ -50,6 +50,7 @@ mod release;
 mod report;
 mod row_edits;
 mod rows;
+mod sealing;
 mod sequences;
 mod upkeep;
 mod words;

@@ -1,12 +1,23 @@
-//! API keys as the wire sees them: the public id, and the environment that it names.
+//! API keys as the wire sees them: the public id and the environment that it names; in `scope` what a key may do, in
+//! `address_range` where it may come from, in `inventory` the messages about keys.
+
+mod address_range;
+mod inventory;
+mod scope;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::clock::UnixMillis;
-use crate::secret::{Secret, random_bytes};
+pub use address_range::{AddressRange, InvalidAddressRange};
+pub use inventory::{
+    KeyInfo, KeyList, KeyTerms, MAX_ADDRESS_RANGES, MAX_KEYS, MAX_LABEL_CHARS, MAX_OVERLAP_SECONDS, NewKey, RenameKey, RotateKey,
+    SECRET_BYTES, Verified,
+};
+pub use scope::{InvalidScope, Scope, Scopes};
+
+use crate::secret::random_bytes;
 
 /// What a key works on. Jobs, rows, idempotency keys and usage of the two never meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -139,78 +150,6 @@ impl<'de> Deserialize<'de> for KeyId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(D::Error::custom)
-    }
-}
-
-/// `POST /api/device/keys`: the desktop made the id and the secret, the relay gets the secret this once and seals it.
-#[derive(Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct NewKey {
-    /// The public id; its prefix names the environment.
-    pub key_id: KeyId,
-    /// The secret.
-    #[serde(with = "exposed")]
-    #[cfg_attr(feature = "schema", schemars(with = "String", length(min = 24, max = 256)))]
-    pub secret: Secret,
-    /// What people call the key: 1 to 100 characters, no control characters.
-    pub label: String,
-}
-
-/// A key in the inventory. Never its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct KeyInfo {
-    /// The public id.
-    pub key_id: KeyId,
-    /// What people call the key.
-    pub label: String,
-    /// What it works on.
-    pub environment: Environment,
-    /// When it was made.
-    pub created_at: UnixMillis,
-    /// When it was revoked; a revoked key stays in the list, so that nothing brings it back.
-    pub revoked_at: Option<UnixMillis>,
-}
-
-/// `GET /api/device/keys`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct KeyList {
-    /// Every key of the account, newest first, revoked ones included.
-    pub keys: Vec<KeyInfo>,
-}
-
-/// `GET /api/links/verify`: what a signed no-op tells its caller.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase")]
-pub struct Verified {
-    /// The key that signed.
-    pub key_id: KeyId,
-    /// What people call it.
-    pub label: String,
-    /// What it works on.
-    pub environment: Environment,
-    /// The account's plan.
-    pub plan: String,
-    /// Fetches left this month, by the calendar in UTC; absent when the plan has no such limit.
-    pub quota_remaining: Option<u64>,
-    /// When the quota renews.
-    pub quota_renews_at: UnixMillis,
-}
-
-/// Writes a secret in the clear: for the one message that carries it.
-mod exposed {
-    use super::{Deserialize, Deserializer, Secret, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(secret.expose())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-        String::deserialize(deserializer).map(Secret::new)
     }
 }
 

@@ -1,0 +1,1 @@
+SELECT version FROM key_inventories WHERE account = $1

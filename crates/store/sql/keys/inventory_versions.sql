@@ -1,0 +1,1 @@
+SELECT account, version FROM key_inventories

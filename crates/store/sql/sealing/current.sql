@@ -1,0 +1,1 @@
+SELECT id FROM sealing_generations ORDER BY number DESC LIMIT 1

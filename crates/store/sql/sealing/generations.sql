@@ -1,0 +1,1 @@
+SELECT number, id, since FROM sealing_generations ORDER BY number
