@@ -63,6 +63,16 @@ impl Rig {
         self.relay.address()
     }
 
+    /// The relay's store, for whoever asks it without HTTP.
+    pub(crate) fn store(&self) -> &store::Store {
+        self.relay.store()
+    }
+
+    /// The runtime that the relay runs on.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
     /// A caller with the rig's key. Callers of different names ask for different jobs.
     pub(crate) fn caller(&self, name: impl Into<String>) -> Caller {
         Caller { address: self.address(), key_id: self.key_id.clone(), secret: self.secret.clone(), name: name.into(), next: 0 }

@@ -2,12 +2,22 @@
 
 use anyhow::Context;
 use protocol::{AccountId, Clock, SystemClock};
-use testkit::postgres::sql;
+use testkit::postgres::{create_database, sql};
 
 /// Jobs of one statement: a transaction of some seconds.
 const SLICE: u64 = 200_000;
 /// The tables that jobs pass through.
 const HOT: &str = "'ready', 'leased', 'delayed', 'backlog', 'usage'";
+
+/// The database that is filled: a new one, or one of this name that stays.
+pub(super) fn database(server: &str, kept: Option<&str>) -> anyhow::Result<String> {
+    let Some(name) = kept else { return Ok(create_database(server)?) };
+    let there = number(&format!("{server}/postgres"), &format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'"))?;
+    if there == 0 {
+        sql(&format!("{server}/postgres"), &format!("CREATE DATABASE {name}"))?;
+    }
+    Ok(format!("{server}/{name}"))
+}
 
 /// An account of this name without limits.
 pub(super) fn account(url: &str, name: &str) -> anyhow::Result<AccountId> {
@@ -27,8 +37,9 @@ pub(super) fn account(url: &str, name: &str) -> anyhow::Result<AccountId> {
 
 /// Adds so many waiting jobs of one account.
 pub(super) fn add(url: &str, account: AccountId, jobs: u64) -> anyhow::Result<()> {
-    let account = hex(account);
-    slices(url, jobs, &format!("'\\x{account}'::bytea"))
+    let account = format!("'\\x{}'::bytea", hex(account));
+    slices(url, (0, jobs), &account)?;
+    count(url, &account)
 }
 
 /// Adds so many waiting jobs, spread over so many accounts.
@@ -41,17 +52,33 @@ pub(super) fn spread(url: &str, jobs: u64, accounts: u64) -> anyhow::Result<()> 
              ON CONFLICT DO NOTHING"
         ),
     )?;
-    slices(url, jobs, &format!("decode(md5('bench-' || (1 + n % {accounts})), 'hex')"))?;
+    let account = format!("decode(md5('bench-' || (1 + n % {accounts})), 'hex')");
+    // By two connections: one would leave half of a small machine idle.
+    let half = jobs / 2;
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| slices(url, (0, half), &account));
+        slices(url, (half, jobs), &account)?;
+        first.join().map_err(|_| anyhow::anyhow!("the loader failed"))?
+    })?;
+    count(url, "account")?;
     // As autovacuum would have done by the time that so many jobs have come.
     sql(url, "VACUUM (ANALYZE) ready, jobs, rows, idempotency")?;
     Ok(())
 }
 
+/// Counts the waiting jobs of an account, or of all (`account`), as admission would have counted them.
+fn count(url: &str, account: &str) -> anyhow::Result<()> {
+    let counted = format!(
+        "INSERT INTO backlog (account, waiting) SELECT account, count(*) FROM ready WHERE account = {account} GROUP BY account ORDER BY account
+         ON CONFLICT (account) DO UPDATE SET waiting = excluded.waiting"
+    );
+    sql(url, &counted).map(|_| ()).map_err(Into::into)
+}
+
 /// `account` is an expression over the job's number `n`.
-fn slices(url: &str, jobs: u64, account: &str) -> anyhow::Result<()> {
-    let mut from = 0;
-    while from < jobs {
-        let to = (from + SLICE).min(jobs);
+fn slices(url: &str, (mut from, end): (u64, u64), account: &str) -> anyhow::Result<()> {
+    while from < end {
+        let to = (from + SLICE).min(end);
         let now = SystemClock.now().0;
         sql(url, &format!(
             "WITH new AS MATERIALIZED (
@@ -67,12 +94,9 @@ fn slices(url: &str, jobs: u64, account: &str) -> anyhow::Result<()> {
                  SELECT account, 0, name, id, sha256(id) FROM new),
              of_rows AS (
                  INSERT INTO rows (account, environment, source, row_id, tracking_url, job_id)
-                 SELECT account, 0, 'platform_api', name, 'https://trk.example/click?offer=' || name || '&sub=0123456789abcdef', id FROM new),
-             of_queue AS (
-                 INSERT INTO ready (account, priority, ready_at, job_id, environment, fence, attempts, expires_at)
-                 SELECT account, 100, {now}, id, 0, 0, 0, {now} + 86400000 FROM new)
-             INSERT INTO backlog (account, waiting) SELECT account, count(*) FROM new GROUP BY account ORDER BY account
-             ON CONFLICT (account) DO UPDATE SET waiting = backlog.waiting + excluded.waiting"
+                 SELECT account, 0, 'platform_api', name, 'https://trk.example/click?offer=' || name || '&sub=0123456789abcdef', id FROM new)
+             INSERT INTO ready (account, priority, ready_at, job_id, environment, fence, attempts, expires_at)
+             SELECT account, 100, {now}, id, 0, 0, 0, {now} + 86400000 FROM new"
         ))?;
         from = to;
     }
@@ -105,6 +129,14 @@ impl Sizes {
     pub(super) fn begin(url: &str) -> anyhow::Result<Self> {
         let first_mib = hot_mib(url)?;
         Ok(Self { passed: 0, first_mib, largest_mib: first_mib, last_mib: first_mib, dead_rows: 0 })
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        let Self { passed, first_mib, largest_mib, last_mib, dead_rows } = self;
+        format!(
+            "\nhot tables with their indexes: {first_mib} MiB at first, {largest_mib} MiB at most and {last_mib} MiB ({dead_rows} dead rows) \
+             after {passed} jobs have passed through\n"
+        )
     }
 
     pub(super) fn weigh(&mut self, url: &str, passed: u64) -> anyhow::Result<()> {

@@ -1,28 +1,33 @@
-//! PostgreSQL under millions of waiting jobs: every figure beside the same one over an empty queue, from the same run.
+//! PostgreSQL: our rates beside those of other queues on it, under millions of waiting jobs beside an empty queue, beside a
+//! busy neighbour, and what the hot tables weigh after millions have passed through. Each part prints when it is done.
 
 mod backlog;
+mod neighbour;
+mod operations;
+mod peers;
 mod plans;
-mod report;
+mod rates;
+mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::ValueEnum;
 use protocol::AccountId;
 use store::DatabaseUrl;
 use testkit::postgres::{Server, sql};
 
-use crate::desktops::{self, Cycles};
+use crate::desktops;
 use crate::device::Device;
-use crate::load::{self, Measured, Until};
 use crate::machine::Machine;
 use crate::postgres::backlog::Sizes;
 use crate::postgres::plans::Plans;
-use crate::postgres::report::Report;
+use crate::postgres::rates::Rates;
 use crate::rig::Rig;
 
 /// A server as one would run it on a small machine: every commit durable, checkpoints not in the way of a run.
-const SERVER: &[&str] = &["shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=15min", "wal_compression=on"];
+const SERVER: &[&str] = &["shared_buffers=1GB", "max_wal_size=4GB", "checkpoint_timeout=15min", "wal_compression=on"];
 /// Jobs that pass through the hot tables between two looks at their size.
 const PORTION: u64 = 100_000;
 /// Jobs a pull and a report of devices that drain.
@@ -31,12 +36,18 @@ const DRAINING_BATCH: u32 = 100;
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Jobs that wait beneath.
+    /// What to measure; all of it unless named.
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Part::Rates, Part::Neighbour, Part::Sizes, Part::Backlog])]
+    parts: Vec<Part>,
+    /// Jobs that wait beneath, for `backlog`.
     #[arg(long, default_value_t = 10_000_000)]
     jobs: u64,
     /// Accounts that they belong to.
     #[arg(long, default_value_t = 1_000)]
     accounts: u64,
+    /// Keeps what was loaded for `backlog` in a database of this name on `--server`, or uses it as it is when it is there.
+    #[arg(long, requires = "server")]
+    kept: Option<String>,
     /// Jobs of the neighbour whose backlog must not be felt.
     #[arg(long, default_value_t = 1_000_000)]
     neighbour: u64,
@@ -46,7 +57,7 @@ pub(crate) struct Arguments {
     /// Seconds for each figure.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// How many keep-alive connections admit at once.
+    /// How many callers admit at once.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 32, 256])]
     connections: Vec<usize>,
     /// Devices that pull and report at once.
@@ -55,8 +66,11 @@ pub(crate) struct Arguments {
     /// Jobs a pull and a report.
     #[arg(long, value_delimiter = ',', default_values_t = [16, 100])]
     batches: Vec<u32>,
-    /// A running server (`postgres://user@host:port`, without a database) instead of one of its own. A new database is
-    /// made on it and stays.
+    /// Where `npm ci` has put the peers; they need node.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/peers"))]
+    peers: PathBuf,
+    /// A running server (`postgres://user@host:port`, without a database) instead of one of its own. New databases are made
+    /// on it and stay.
     #[arg(long)]
     server: Option<String>,
     /// Where keys lie, and whose disk is named.
@@ -64,11 +78,17 @@ pub(crate) struct Arguments {
     folder: PathBuf,
 }
 
-/// What is measured once over an empty queue and once over a full one.
-struct Round {
-    waiting: u64,
-    admissions: Vec<Measured>,
-    cycles: Vec<Cycles>,
+/// A part of the benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Admissions, pulls and reports over an empty queue, beside the peers where they are installed.
+    Rates,
+    /// A lone desktop beside a neighbour with a million jobs.
+    Neighbour,
+    /// What the hot tables weigh while millions pass through.
+    Sizes,
+    /// The same rates with millions waiting, each beside the same over an empty queue, and the plans of the statements.
+    Backlog,
 }
 
 /// Measures, and prints what was measured.
@@ -76,97 +96,60 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let machine = Machine::look(&arguments.folder)?;
     let own = arguments.server.is_none().then(|| Server::start(SERVER)).transpose()?;
     let server = arguments.server.clone().or(own.as_ref().map(Server::url)).context("no server")?;
-    let url = testkit::postgres::create_database(&server)?;
     let installation = tempfile::Builder::new().prefix("link-peeler-bench-").tempdir_in(&arguments.folder)?;
-    let bench = Bench { arguments, rig: Rig::on(DatabaseUrl::Postgres(url.clone()), installation.path())?, url };
-
-    let version = sql(&bench.url, "SHOW server_version")?;
-    let empty = bench.round("empty")?;
-    let fairness = bench.fairness()?;
-    let sizes = bench.pass()?;
-    let loading = bench.load()?;
-    let full = bench.round("full")?;
-    let Bench { rig, url, .. } = bench;
-    rig.stop();
-    let plans = Plans::watch(&url, installation.path())?;
-    print!("{}", Report { machine, version, empty, full, loading, fairness, sizes, plans }.to_text());
+    let bench = Bench::on(arguments, testkit::postgres::create_database(&server)?, installation.path())?;
+    println!("{}, PostgreSQL {}", machine.describe(), sql(&bench.url, "SHOW server_version")?);
+    for part in &arguments.parts {
+        match part {
+            Part::Rates => {
+                let ours = Rates::measure(&[("ours", &bench)])?;
+                print!("{}", ours.to_text());
+                print!("{}", peers::measure(arguments, &server, ours.best())?);
+            }
+            Part::Neighbour => print!("{}", neighbour::measure(&bench)?),
+            Part::Sizes => print!("{}", bench.pass()?.to_text()),
+            Part::Backlog => backlog_part(arguments, &bench, &server, installation.path())?,
+        }
+    }
+    bench.rig.stop();
     Ok(())
 }
 
+fn backlog_part(arguments: &Arguments, empty: &Bench<'_>, server: &str, installation: &Path) -> anyhow::Result<()> {
+    let url = backlog::database(server, arguments.kept.as_deref())?;
+    let full = Bench::on(arguments, url.clone(), installation)?;
+    if backlog::waiting(&url)? < arguments.jobs {
+        eprintln!("loading {} jobs of {} accounts", arguments.jobs, arguments.accounts);
+        let started = std::time::Instant::now();
+        backlog::spread(&url, arguments.jobs, arguments.accounts)?;
+        println!("\n{} jobs were loaded in {:.0} s", arguments.jobs, started.elapsed().as_secs_f64());
+    }
+    let label = format!("{} waiting", backlog::waiting(&url)?);
+    let rates = Rates::measure(&[("empty", empty), (&label, &full)])?;
+    print!("{}", rates.to_text());
+    full.rig.stop();
+    print!("{}", Plans::watch(&url, installation)?.to_text());
+    Ok(())
+}
+
+/// A relay over a database.
 struct Bench<'a> {
     arguments: &'a Arguments,
     rig: Rig,
     url: String,
 }
 
-/// A lone desktop's pulls: alone, beside a backlog, beside that backlog's desktops.
-struct Fairness {
-    neighbour: u64,
-    alone: Cycles,
-    beside_its_backlog: Cycles,
-    beside_its_desktops: Cycles,
-}
+impl<'a> Bench<'a> {
+    fn on(arguments: &'a Arguments, url: String, installation: &Path) -> anyhow::Result<Self> {
+        Ok(Self { arguments, rig: Rig::on(DatabaseUrl::Postgres(url.clone()), installation)?, url })
+    }
 
-impl Bench<'_> {
     fn time(&self) -> Duration {
         Duration::from_secs(self.arguments.seconds)
     }
 
     fn devices(&self, account: AccountId, name: &str) -> anyhow::Result<Vec<Device>> {
         (0..self.arguments.devices).map(|number| self.rig.device_of(account, &format!("{name}-{number}"))).collect()
-    }
-
-    fn round(&self, name: &str) -> anyhow::Result<Round> {
-        let waiting = backlog::waiting(&self.url)?;
-        let devices = self.devices(self.rig.account(), name)?;
-        let mut admissions = Vec::new();
-        for &connections in &self.arguments.connections {
-            eprintln!("{name}: admission over {connections} connections");
-            let mut caller = self.rig.caller(format!("{name}-{connections}"));
-            let time = Until::Elapsed(self.time());
-            admissions.push(load::drive(self.rig.address(), connections, time, 202, move || caller.next_request())?);
-        }
-        let mut cycles = Vec::new();
-        for &batch in &self.arguments.batches {
-            eprintln!("{name}: pulls and reports of {batch}");
-            // More than can be done in the time; what is left over is taken away, so that the next figure begins as this one.
-            backlog::add(&self.url, self.rig.account(), self.arguments.seconds * 20_000)?;
-            cycles.push(desktops::measure(&devices, batch, self.time())?);
-        }
-        backlog::clear(&self.url, self.rig.account())?;
-        Ok(Round { waiting, admissions, cycles })
-    }
-
-    fn load(&self) -> anyhow::Result<Duration> {
-        eprintln!("loading {} jobs of {} accounts", self.arguments.jobs, self.arguments.accounts);
-        let started = std::time::Instant::now();
-        backlog::spread(&self.url, self.arguments.jobs, self.arguments.accounts)?;
-        Ok(started.elapsed())
-    }
-
-    fn fairness(&self) -> anyhow::Result<Fairness> {
-        let neighbour = backlog::account(&self.url, "neighbour")?;
-        let lone = self.rig.device("lone")?;
-        let lone = std::slice::from_ref(&lone);
-        let own = self.arguments.seconds * 2_000;
-        let measure = |what: &str| {
-            eprintln!("one desktop, one job at a time, {what}");
-            backlog::add(&self.url, self.rig.account(), own)?;
-            let cycles = desktops::measure(lone, 1, self.time())?;
-            backlog::clear(&self.url, self.rig.account())?;
-            anyhow::Ok(cycles)
-        };
-        let alone = measure("alone")?;
-        eprintln!("loading {} jobs of a neighbour", self.arguments.neighbour);
-        backlog::add(&self.url, neighbour, self.arguments.neighbour)?;
-        let beside_its_backlog = measure("beside a neighbour's backlog")?;
-        let busy = self.devices(neighbour, "neighbour")?;
-        let time = self.time() + Duration::from_secs(5);
-        let working = std::thread::spawn(move || desktops::measure(&busy, DRAINING_BATCH, time));
-        let beside_its_desktops = measure("beside a neighbour's desktops at work")?;
-        working.join().map_err(|_| anyhow::anyhow!("the neighbour's desktops failed"))??;
-        backlog::clear(&self.url, neighbour)?;
-        Ok(Fairness { neighbour: self.arguments.neighbour, alone, beside_its_backlog, beside_its_desktops })
     }
 
     /// Lets millions pass through, and weighs the hot tables before, at the largest, and after.

@@ -19,7 +19,7 @@ const WATCH: Duration = Duration::from_secs(3);
 
 /// The scans of every plan, each once.
 pub(super) struct Plans {
-    pub(super) scans: BTreeSet<String>,
+    scans: BTreeSet<String>,
 }
 
 impl Plans {
@@ -48,8 +48,16 @@ impl Plans {
         Ok(Self { scans: text.lines().filter_map(scan).collect() })
     }
 
+    pub(super) fn to_text(&self) -> String {
+        let mut text = "\nscans of the relay's statements over the full queue\n".to_owned();
+        for scan in &self.scans {
+            text += &format!("  {scan}\n");
+        }
+        text + &format!("{} of them walk over a whole table\n", self.walks().count())
+    }
+
     /// Scans that walk over a whole table. The list of nonce slices has eight rows and no index worth the name.
-    pub(super) fn walks(&self) -> impl Iterator<Item = &String> {
+    fn walks(&self) -> impl Iterator<Item = &String> {
         self.scans.iter().filter(|scan| scan.starts_with("Seq Scan") && !scan.contains("nonce_slots"))
     }
 }
@@ -57,6 +65,6 @@ impl Plans {
 /// `Index Scan using ready_pkey on ready`, without what it costs.
 fn scan(line: &str) -> Option<String> {
     let node = line.trim().trim_start_matches("->").trim();
-    let is_scan = ["Seq Scan on", "Index Scan", "Index Only Scan", "Bitmap"].iter().any(|kind| node.starts_with(kind));
+    let is_scan = ["Seq Scan on", "Index Scan", "Index Only Scan", "Bitmap", "Tid Scan"].iter().any(|kind| node.starts_with(kind));
     is_scan.then(|| node.split("  (").next().unwrap_or(node).to_owned())
 }
