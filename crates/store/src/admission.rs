@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::admission::{Decision, Earlier, Ledger, LogicalJob, Request, Standing};
+use domain::admission::{Decision, Earlier, Ledger, LogicalJob, NonceFact, Request, Standing};
 use domain::audit::{Actor, Entry};
 use domain::{Month, Plans};
 use protocol::fetch_request::{DEFAULT_DEADLINE_SECONDS, Fingerprint};
@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 use crate::counters::{Backlog, Usage, backlog_changes, usage_changes};
 use crate::error::StoreError;
 use crate::job::{self, JobRecord};
-use crate::nonce::{self, NonceHash};
+use crate::nonce::{self, NonceHash, Spending};
 use crate::operation::Transaction;
-use crate::session::{Batch, Session, Value};
+use crate::session::{Batch, Value};
 use crate::skip::{self, Skipped};
 use crate::statement;
 
@@ -291,11 +291,9 @@ pub(crate) async fn admit(transaction: &mut Transaction<'_>, batch: &mut [Pendin
 }
 
 async fn decide_and_apply(transaction: &mut Transaction<'_>, requests: &[&AdmissionRequest]) -> Result<Vec<AdmissionAnswer>, StoreError> {
-    let (mut ledger, skipped) = gather_facts(&mut transaction.session, &transaction.settings.plans, requests).await?;
-    let nonces: Vec<_> = requests.iter().map(|request| (&request.account, &request.nonce_hash, request.timestamp_seconds)).collect();
+    let settings = transaction.settings;
     let received_at = requests.iter().map(|request| request.received_at).max().unwrap_or_default();
-    let nonces = nonce::spend(transaction, &nonces, received_at).await?;
-
+    let (mut ledger, nonces, skipped) = gather_facts(transaction, &settings.plans, requests, received_at).await?;
     let decisions: Vec<Decision> = (requests.iter().zip(nonces))
         .enumerate()
         .map(|(number, (request, nonce))| {
@@ -363,13 +361,15 @@ async fn decide_and_apply(transaction: &mut Transaction<'_>, requests: &[&Admiss
 /// Why a person excluded the row, by the request's position in the batch.
 type SkipReasons = BTreeMap<usize, String>;
 
-/// What the decisions depend on: excluded rows, plan, backlog and usage of every account of the batch, and what its idempotency keys
-/// remember. On PostgreSQL the first of the statements takes the accounts' row locks, and the others look afterwards.
+/// What the decisions depend on: plan, backlog and usage of every account of the batch, what its idempotency keys remember,
+/// which rows are excluded, and whether its nonces were fresh, which are spent by asking. All of it travels at once. On PostgreSQL the first of the
+/// statements takes the accounts' row locks, and the others look afterwards.
 async fn gather_facts<'r>(
-    session: &mut Session<'_>,
+    transaction: &mut Transaction<'_>,
     known: &'r Plans,
     requests: &[&'r AdmissionRequest],
-) -> Result<(Ledger<'r>, SkipReasons), StoreError> {
+    received_at: UnixMillis,
+) -> Result<(Ledger<'r>, Vec<NonceFact>, SkipReasons), StoreError> {
     let accounts: Vec<AccountId> = requests.iter().map(|request| request.account).collect::<BTreeSet<_>>().into_iter().collect();
     // A batch spans milliseconds; should they be the last of a month, its requests count to the month in which each came.
     let months: BTreeSet<_> =
@@ -386,14 +386,21 @@ async fn gather_facts<'r>(
             [(&request.account).into(), request.environment.into(), (&fetch.source).into(), (&fetch.row_id).into()]
         })
         .collect::<Vec<[Value<'_>; 4]>>();
-    let batches = [
+    let nonces: Vec<_> = requests.iter().map(|request| (&request.account, &request.nonce_hash, request.timestamp_seconds)).collect();
+    let spending = Spending::new(transaction, &nonces, received_at);
+    let mut questions = vec![
         Batch::new(&statement::LOCK_ACCOUNT, of_accounts.clone()),
         Batch::new(&statement::BACKLOG_OF, of_accounts),
         Batch::new::<3>(&statement::USAGE_OF, of_months),
         Batch::new(&statement::FIND_EARLIER, keys),
         Batch::new(&statement::SKIPPED_ROW, rows),
     ];
-    let [plans, backlogs, usages, earlier, skipped] = session.all(&batches).await?;
+    let of_ledger = questions.len();
+    questions.extend(spending.questions());
+    let mut answers = transaction.session.all_of(&questions).await?;
+    let nonces = spending.facts(transaction, answers.split_off(of_ledger)).await?;
+    let [plans, backlogs, usages, earlier, skipped] =
+        answers.try_into().map_err(|_| StoreError::Corrupt("an answer is missing".to_owned()))?;
 
     let mut ledger = Ledger::default();
     for (number, row) in plans {
@@ -413,7 +420,7 @@ async fn gather_facts<'r>(
         ledger.enter_earlier(requests[number].logical(), earlier);
     }
     let skipped = skipped.into_iter().map(|(number, row)| Ok((number, row.get(0)?))).collect::<Result<_, StoreError>>()?;
-    Ok((ledger, skipped))
+    Ok((ledger, nonces, skipped))
 }
 
 /// Stores jobs: of `accepted` all, of which `queued` wait for a desktop.
@@ -436,7 +443,7 @@ async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest
         usage_changes(&used),
         backlog_changes(&waiting),
     ];
-    transaction.session.all(&batches).await?;
+    transaction.session.write(&batches).await?;
     transaction.effects.ready.extend(waiting.iter().map(|(account, count)| (*account, usize::try_from(*count).unwrap_or(usize::MAX))));
     Ok(())
 }

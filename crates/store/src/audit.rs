@@ -39,7 +39,7 @@ impl Audit {
             Batch::new(&statement::MOVE_AUDIT_HEAD, heads.collect::<Vec<[Value<'_>; 3]>>()),
             Batch::new(&statement::ADD_AUDIT_BLOCK, blocks.collect::<Vec<[Value<'_>; 2]>>()),
         ];
-        session.all(&batches).await?;
+        session.write(&batches).await?;
         effects.recorded.extend(self.0.keys());
         Ok(())
     }

@@ -36,7 +36,7 @@ impl Counters {
 
     /// Writes the changes.
     pub(crate) async fn write(&self, session: &mut Session<'_>) -> Result<(), StoreError> {
-        session.all(&[usage_changes(&self.usage), backlog_changes(&self.backlog)]).await.map(|_| ())
+        session.write(&[usage_changes(&self.usage), backlog_changes(&self.backlog)]).await
     }
 }
 

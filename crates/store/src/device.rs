@@ -6,8 +6,8 @@ use protocol::{AccountId, DeviceId, UnixMillis};
 
 use crate::effects::EVERYONE;
 use crate::error::StoreError;
-use crate::lease;
 use crate::operation::Transaction;
+use crate::release;
 use crate::session::{Row, Session};
 use crate::statement;
 
@@ -58,7 +58,7 @@ pub(crate) async fn revoke(
         transaction.audit.record(*account, *now, Entry::DeviceRevoked { by: by.clone(), device: *device });
     }
     let leases = transaction.session.rows(&statement::RELEASE_DEVICE, &[account.into(), device.into()]).await?;
-    lease::requeue(transaction, *account, leases.iter(), Requeued::DeviceRevoked, *now).await?;
+    release::requeue(transaction, *account, leases.iter(), Requeued::DeviceRevoked, *now).await?;
     transaction.effects.devices_changed = true;
     // Its open pulls end now.
     transaction.effects.ready.push((*account, EVERYONE));

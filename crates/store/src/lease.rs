@@ -1,98 +1,129 @@
-//! What a pull does, in one transaction: apply finished results, extend what runs, lease what is ready; and its
-//! opposite, the release.
+//! Leases of several devices in one transaction: extends what runs, and deals out what is ready.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::audit::{Entry, Requeued};
-use protocol::device::{HeldJob, LeasedJob, ReportOutcome};
-use protocol::{AccountId, DeviceId, Environment, JobId, PollId, UnixMillis};
+use domain::audit::Entry;
+use protocol::device::LeasedJob;
+use protocol::{AccountId, Environment, JobId, UnixMillis};
 
+use crate::desk::PullOrder;
 use crate::error::StoreError;
 use crate::operation::Transaction;
-use crate::report::{self, PreparedResult};
-use crate::session::{Row, Value};
+use crate::report;
+use crate::session::{Batch, NumberedRow, Row, Value};
 use crate::statement;
 
-/// What a device asks for.
-#[derive(Debug)]
-pub struct PullOrder {
-    /// Whose jobs.
-    pub account: AccountId,
-    /// Who asks.
-    pub device: DeviceId,
-    /// The same again returns the same leases.
-    pub poll_id: PollId,
-    /// How many new jobs at most.
-    pub max: u32,
-    /// What the device is working on.
-    pub running: Vec<HeldJob>,
-    /// What it has finished.
-    pub results: Vec<PreparedResult>,
-    /// Now.
-    pub now: UnixMillis,
+/// The leases that pulls of different devices ask for. What is asked travels with other questions; the answers decide.
+pub(crate) struct Leasing<'o> {
+    orders: Vec<&'o PullOrder>,
+    /// By position, those that want jobs.
+    takers: Vec<usize>,
+    /// What the takers of an account want together, and the latest of their moments.
+    wanted: BTreeMap<AccountId, (i64, UnixMillis)>,
+    renewed_ends: Vec<UnixMillis>,
 }
 
-/// What a device gets.
+/// What one pull gets.
 #[derive(Debug, Default)]
-pub struct Pulled {
-    /// Newly leased jobs.
-    pub jobs: Vec<LeasedJob>,
-    /// Running jobs that the device no longer holds.
-    pub lost: Vec<JobId>,
-    /// What became of its results, in order.
-    pub outcomes: Vec<ReportOutcome>,
+pub(crate) struct Dealt {
+    pub(crate) jobs: Vec<LeasedJob>,
+    pub(crate) lost: Vec<JobId>,
 }
 
-pub(crate) async fn pull(transaction: &mut Transaction<'_>, order: &PullOrder) -> Result<Pulled, StoreError> {
-    let outcomes = report::apply(transaction, order.account, order.device, &order.results, order.now).await?;
-    let lost = extend(transaction, order).await?;
-    let mut jobs = leased_by_poll(transaction, order).await?;
-    if jobs.is_empty() && order.max > 0 {
-        jobs = lease_ready(transaction, order).await?;
+impl<'o> Leasing<'o> {
+    pub(crate) fn new(transaction: &Transaction<'_>, orders: Vec<&'o PullOrder>) -> Self {
+        let takers: Vec<usize> = (0..orders.len()).filter(|&at| orders[at].max > 0).collect();
+        let mut wanted: BTreeMap<AccountId, (i64, UnixMillis)> = BTreeMap::new();
+        for order in takers.iter().map(|&at| orders[at]) {
+            let (jobs, now) = wanted.entry(order.account).or_insert((0, order.now));
+            *jobs += i64::from(order.max);
+            *now = order.now.max(*now);
+        }
+        let renewed_ends = orders.iter().map(|order| transaction.settings.leases.renewed_end(order.now, UnixMillis(i64::MAX))).collect();
+        Self { orders, takers, wanted, renewed_ends }
     }
-    Ok(Pulled { jobs, lost, outcomes })
-}
 
-/// Extends the leases of what runs; returns what the device no longer holds.
-async fn extend(transaction: &mut Transaction<'_>, order: &PullOrder) -> Result<Vec<JobId>, StoreError> {
-    let ends_at = transaction.settings.leases.renewed_end(order.now, UnixMillis(i64::MAX));
-    let batch: Vec<[Value<'_>; 5]> = (order.running.iter())
-        .map(|held| [(&order.account).into(), (&held.job_id).into(), held.fence.into(), (&order.device).into(), ends_at.into()])
-        .collect();
-    let mut held = vec![false; order.running.len()];
-    for (number, _) in transaction.session.rows_of_each(&statement::EXTEND_LEASE, &batch).await? {
-        held[number] = true;
+    /// Extends the leases of what runs, looks for what earlier pulls of the same poll ids have leased and for devices that
+    /// have been revoked, and takes as many ready jobs as are wanted if neither is found.
+    pub(crate) fn questions(&self) -> [Batch<'_>; 4] {
+        let running = (self.orders.iter().zip(&self.renewed_ends)).flat_map(|(order, ends_at)| {
+            let held = order.running.iter();
+            held.map(|held| [(&order.account).into(), (&held.job_id).into(), held.fence.into(), (&order.device).into(), (*ends_at).into()])
+        });
+        let takers = || self.takers.iter().map(|&at| self.orders[at]);
+        let polls = takers().map(|order| [(&order.account).into(), (&order.device).into(), order.poll_id.as_bytes().into()]);
+        let devices = takers().map(|order| [(&order.account).into(), (&order.device).into()]);
+        let takes = self.wanted.iter().map(|(account, (jobs, now))| [account.into(), (*now).into(), (*jobs).into()]);
+        [
+            Batch::new::<5>(&statement::EXTEND_LEASE, running.collect()),
+            Batch::new::<3>(&statement::LEASED_BY_POLL, polls.collect()),
+            Batch::new::<2>(&statement::LINKED_DEVICE, devices.collect()),
+            Batch::new::<3>(&statement::TAKE_READY, takes.collect()),
+        ]
     }
-    Ok(order.running.iter().zip(held).filter(|(_, held)| !held).map(|(running, _)| running.job_id).collect())
-}
 
-/// What an earlier pull of the same poll id has leased: its answer may have been lost on the way.
-async fn leased_by_poll(transaction: &mut Transaction<'_>, order: &PullOrder) -> Result<Vec<LeasedJob>, StoreError> {
-    let rows = transaction
-        .session
-        .rows(&statement::LEASED_BY_POLL, &[(&order.account).into(), (&order.device).into(), order.poll_id.as_bytes().into()])
-        .await?;
-    rows.iter().map(|row| leased_job(row.get(0)?, row.get(1)?, (row.get(2)?, row.get(3)?), order.now, row, 4)).collect()
-}
-
-async fn lease_ready(transaction: &mut Transaction<'_>, order: &PullOrder) -> Result<Vec<LeasedJob>, StoreError> {
-    let account = order.account;
-    let taken = transaction
-        .session
-        .rows(&statement::TAKE_READY, &[(&account).into(), order.now.into(), order.max.into(), (&order.device).into()])
-        .await?;
-    if taken.is_empty() {
-        return Ok(Vec::new());
+    /// Deals out what was taken, in the order of the pulls. What nobody is entitled to goes back to its place.
+    pub(crate) async fn deal(
+        self,
+        transaction: &mut Transaction<'_>,
+        [extended, polled, linked, taken]: [Vec<NumberedRow>; 4],
+    ) -> Result<Vec<Dealt>, StoreError> {
+        let mut dealt = self.lost(&extended);
+        for (number, row) in &polled {
+            let at = self.takers[*number];
+            let ends = (row.get(2)?, row.get(3)?);
+            dealt[at].jobs.push(leased_job(row.get(0)?, row.get(1)?, ends, self.orders[at].now, row, 4)?);
+        }
+        let linked: BTreeSet<usize> = linked.into_iter().map(|(number, _)| self.takers[number]).collect();
+        let mut entries = ReadyEntry::by_account(taken)?;
+        let mut leased = Vec::new();
+        for &at in &self.takers {
+            // An answer that was lost on the way is given again, and nothing beside it.
+            if !dealt[at].jobs.is_empty() || !linked.contains(&at) {
+                continue;
+            }
+            let order = self.orders[at];
+            let Some(of_account) = position(&self.wanted, order.account).and_then(|number| entries.get_mut(&number)) else { continue };
+            let share = of_account.len().min(usize::try_from(order.max).unwrap_or(usize::MAX));
+            for entry in of_account.drain(..share) {
+                let ends_at = transaction.settings.leases.first_end(order.now, entry.expires_at);
+                let job =
+                    leased_job(entry.job_id, entry.fence + 1, (ends_at, entry.expires_at), order.now, &entry.row, ReadyEntry::COLUMNS);
+                match job {
+                    Ok(job) => dealt[at].jobs.push(job),
+                    // It stays leased to nobody until that ends, again and again, and then ends itself. The others go on.
+                    Err(error) => tracing::error!(job.id = %entry.job_id, %error, "a job cannot be handed out"),
+                }
+                leased.push((order, ends_at, entry));
+            }
+        }
+        write_leases(transaction, &leased).await?;
+        put_back(transaction, &self.wanted, &entries).await?;
+        Ok(dealt)
     }
-    let mut entries = taken.iter().map(ReadyEntry::read).collect::<Result<Vec<_>, _>>()?;
-    // A DELETE returns its rows in no order of ours.
-    entries.sort_by_key(|entry| (entry.priority, entry.ready_at, entry.job_id));
-    let policy = transaction.settings.leases;
-    let ends: Vec<UnixMillis> = entries.iter().map(|entry| policy.first_end(order.now, entry.expires_at)).collect();
-    let leased: Vec<[Value<'_>; 10]> = (entries.iter().zip(&ends))
-        .map(|(entry, ends_at)| {
+
+    /// What each device no longer holds of what it says it runs.
+    fn lost(&self, extended: &[NumberedRow]) -> Vec<Dealt> {
+        let held: BTreeSet<usize> = extended.iter().map(|(number, _)| *number).collect();
+        let mut number = 0..;
+        let of_order = |order: &&PullOrder| {
+            let running = order.running.iter().zip(number.by_ref());
+            let lost = running.filter(|(_, number)| !held.contains(number)).map(|(running, _)| running.job_id).collect();
+            Dealt { jobs: Vec::new(), lost }
+        };
+        self.orders.iter().map(of_order).collect()
+    }
+}
+
+fn position(wanted: &BTreeMap<AccountId, (i64, UnixMillis)>, account: AccountId) -> Option<usize> {
+    wanted.keys().position(|known| *known == account)
+}
+
+async fn write_leases(transaction: &mut Transaction<'_>, leased: &[(&PullOrder, UnixMillis, ReadyEntry)]) -> Result<(), StoreError> {
+    let batch: Vec<[Value<'_>; 10]> = (leased.iter())
+        .map(|(order, ends_at, entry)| {
             [
-                (&account).into(),
+                (&order.account).into(),
                 (&entry.job_id).into(),
                 entry.environment.into(),
                 entry.priority.into(),
@@ -105,22 +136,39 @@ async fn lease_ready(transaction: &mut Transaction<'_>, order: &PullOrder) -> Re
             ]
         })
         .collect();
-    transaction.session.each(&statement::INSERT_LEASED, &leased).await?;
-    let taken = i64::try_from(entries.len()).unwrap_or(i64::MAX);
-    transaction.counters.add_waiting(account, -taken);
-    for entry in &entries {
+    transaction.session.each(&statement::INSERT_LEASED, &batch).await?;
+    for (order, _, entry) in leased {
+        transaction.counters.add_waiting(order.account, -1);
         let leased = Entry::Leased { device: order.device, environment: entry.environment, jobs: vec![entry.job_id] };
-        transaction.audit.record(account, order.now, leased);
+        transaction.audit.record(order.account, order.now, leased);
     }
-    let ids: Vec<[Value<'_>; 2]> = entries.iter().map(|entry| [(&account).into(), (&entry.job_id).into()]).collect();
-    let details = transaction.session.rows_of_each(&statement::JOB_TO_LEASE, &ids).await?;
-    let jobs = details.iter().map(|(number, row)| {
-        let entry = &entries[*number];
-        let read = leased_job(entry.job_id, entry.fence + 1, (ends[*number], entry.expires_at), order.now, row, 0);
-        // It stays leased to nobody until that ends, again and again, and then ends itself. The others go on.
-        read.inspect_err(|error| tracing::error!(job.id = %entry.job_id, %error, "a job cannot be handed out")).ok()
-    });
-    Ok(jobs.flatten().collect())
+    Ok(())
+}
+
+/// Enters jobs that were taken for nobody where they were.
+async fn put_back(
+    transaction: &mut Transaction<'_>,
+    wanted: &BTreeMap<AccountId, (i64, UnixMillis)>,
+    entries: &BTreeMap<usize, Vec<ReadyEntry>>,
+) -> Result<(), StoreError> {
+    let of_accounts = wanted.keys().enumerate().filter_map(|(number, account)| Some((account, entries.get(&number)?)));
+    let batch: Vec<[Value<'_>; 8]> = of_accounts
+        .flat_map(|(account, entries)| {
+            entries.iter().map(|entry| {
+                [
+                    account.into(),
+                    entry.priority.into(),
+                    entry.ready_at.into(),
+                    (&entry.job_id).into(),
+                    entry.environment.into(),
+                    entry.fence.into(),
+                    entry.attempts.into(),
+                    entry.expires_at.into(),
+                ]
+            })
+        })
+        .collect();
+    transaction.session.each(&statement::INSERT_READY, &batch).await
 }
 
 /// `row` holds tracking URL, expected domain, context and expectation from column `first` on.
@@ -154,10 +202,14 @@ struct ReadyEntry {
     fence: u32,
     attempts: u32,
     expires_at: UnixMillis,
+    row: Row,
 }
 
 impl ReadyEntry {
-    fn read(row: &Row) -> Result<Self, StoreError> {
+    /// Columns of `lease/take_ready` before those of the job's record.
+    const COLUMNS: usize = 7;
+
+    fn read(row: Row) -> Result<Self, StoreError> {
         Ok(Self {
             job_id: row.get(0)?,
             priority: row.get(1)?,
@@ -166,90 +218,17 @@ impl ReadyEntry {
             fence: row.get(4)?,
             attempts: row.get(5)?,
             expires_at: row.get(6)?,
+            row,
         })
     }
-}
 
-/// A device gives leases back.
-#[derive(Debug)]
-pub(crate) struct Release {
-    pub(crate) account: AccountId,
-    pub(crate) device: DeviceId,
-    pub(crate) jobs: Vec<HeldJob>,
-    pub(crate) now: UnixMillis,
-}
-
-/// Gives leases back: the jobs are ready again at once and have lost no attempt. Returns how many.
-pub(crate) async fn release(transaction: &mut Transaction<'_>, release: &Release) -> Result<u32, StoreError> {
-    let batch: Vec<[Value<'_>; 4]> = (release.jobs.iter())
-        .map(|held| [(&release.account).into(), (&held.job_id).into(), held.fence.into(), (&release.device).into()])
-        .collect();
-    let rows = transaction.session.rows_of_each(&statement::RELEASE_LEASE, &batch).await?;
-    requeue(transaction, release.account, rows.iter().map(|(_, row)| row), Requeued::Released, release.now).await
-}
-
-/// Puts leases that a device lets go of back among the ready jobs. The rows are those of `lease/release_lease`.
-pub(crate) async fn requeue<'r>(
-    transaction: &mut Transaction<'_>,
-    account: AccountId,
-    rows: impl Iterator<Item = &'r Row>,
-    why: Requeued,
-    now: UnixMillis,
-) -> Result<u32, StoreError> {
-    let mut freed = Vec::new();
-    for row in rows {
-        let attempts: u32 = row.get(4)?;
-        freed.push(WaitingJob {
-            account,
-            job_id: row.get(0)?,
-            environment: row.get(1)?,
-            priority: row.get(2)?,
-            fence: row.get(3)?,
-            attempts: attempts.saturating_sub(1),
-            expires_at: row.get(5)?,
-        });
+    /// By the account's number, oldest first: a DELETE returns its rows in no order of ours.
+    fn by_account(taken: Vec<NumberedRow>) -> Result<BTreeMap<usize, Vec<Self>>, StoreError> {
+        let mut entries: BTreeMap<usize, Vec<Self>> = BTreeMap::new();
+        for (number, row) in taken {
+            entries.entry(number).or_default().push(Self::read(row)?);
+        }
+        entries.values_mut().for_each(|entries| entries.sort_by_key(|entry| (entry.priority, entry.ready_at, entry.job_id)));
+        Ok(entries)
     }
-    make_ready(transaction, &freed, now).await?;
-    for job in &freed {
-        transaction.audit.record(account, now, Entry::Requeued { why, environment: job.environment, jobs: vec![job.job_id] });
-    }
-    transaction.counters.add_waiting(account, i64::try_from(freed.len()).unwrap_or(i64::MAX));
-    Ok(u32::try_from(freed.len()).unwrap_or(u32::MAX))
-}
-
-/// A job that goes (back) among those that wait.
-#[derive(Debug)]
-pub(crate) struct WaitingJob {
-    pub(crate) account: AccountId,
-    pub(crate) job_id: JobId,
-    pub(crate) environment: Environment,
-    pub(crate) priority: i64,
-    pub(crate) fence: u32,
-    pub(crate) attempts: u32,
-    pub(crate) expires_at: UnixMillis,
-}
-
-/// Enters jobs among the ready ones, behind those that are ready already. The backlog counter is the caller's business.
-pub(crate) async fn make_ready(transaction: &mut Transaction<'_>, jobs: &[WaitingJob], now: UnixMillis) -> Result<(), StoreError> {
-    let batch: Vec<[Value<'_>; 8]> = (jobs.iter())
-        .map(|job| {
-            [
-                (&job.account).into(),
-                job.priority.into(),
-                now.into(),
-                (&job.job_id).into(),
-                job.environment.into(),
-                job.fence.into(),
-                job.attempts.into(),
-                job.expires_at.into(),
-            ]
-        })
-        .collect();
-    transaction.session.each(&statement::INSERT_READY, &batch).await?;
-    let mut ready: BTreeMap<AccountId, usize> = BTreeMap::new();
-    for job in jobs {
-        *ready.entry(job.account).or_default() += 1;
-    }
-    transaction.effects.ready.extend(ready);
-    Ok(())
 }

@@ -41,7 +41,7 @@ async fn postgres_alone(connection: &mut Connection) -> Result<(), StoreError> {
     if !Schema::of_postgres(connection).await?.wants_migration()? {
         return Ok(());
     }
-    let report = postgres_steps::migrations::runner().run_async(connection.client()).await.map_err(|error| failed(&error))?;
+    let report = postgres_steps::migrations::runner().run_async(connection.alone()?).await.map_err(|error| failed(&error))?;
     tell(&report);
     Ok(())
 }
@@ -242,7 +242,7 @@ mod tests {
             super::postgres(&mut connection).await.unwrap();
         });
         futures_util::future::join_all(starts).await;
-        let mut connection = Connection::open(&url).await.unwrap();
+        let connection = Connection::open(&url).await.unwrap();
         let applied: i64 = connection.client().query_one("SELECT count(*) FROM refinery_schema_history", &[]).await.unwrap().get(0);
         assert_eq!(applied, i64::try_from(postgres_steps::migrations::runner().get_migrations().len()).unwrap());
     }

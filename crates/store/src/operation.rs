@@ -9,6 +9,7 @@ use crate::audit::Audit;
 use crate::counters::Counters;
 use crate::effects::Effects;
 use crate::error::StoreError;
+use crate::nonce::Ring;
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -16,6 +17,8 @@ use crate::settings::Settings;
 pub(crate) struct Transaction<'c> {
     pub(crate) session: Session<'c>,
     pub(crate) settings: &'c Settings,
+    /// Where spent nonces lie, as the writer last saw it.
+    pub(crate) nonces: &'c mut Ring,
     pub(crate) effects: Effects,
     pub(crate) counters: Counters,
     /// What was decided, to be kept.

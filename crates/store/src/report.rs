@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use domain::audit::Entry;
 use domain::readiness;
-use protocol::device::{Outcome, ReportOutcome, ReportedResult};
+use protocol::device::{Outcome, ReportedResult};
 use protocol::fetch_request::Fingerprint;
 use protocol::{AccountId, Class, Context, DeviceId, Environment, JobId, JobResult, RowExpectation, UnixMillis};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::error::StoreError;
 use crate::job::CONCLUDED;
 use crate::operation::Transaction;
-use crate::session::{Batch, Row, Value};
+use crate::session::{Batch, NumberedRow, Row, Value};
 use crate::statement;
 
 /// A result that has been checked, with its JSON ready for storage.
@@ -34,6 +34,11 @@ impl PreparedResult {
         Self { job_id, fence, result, json }
     }
 
+    /// The job that it is the result of.
+    pub(crate) const fn job_id(&self) -> JobId {
+        self.job_id
+    }
+
     /// Bytes that it takes in storage.
     #[must_use]
     pub fn json_bytes(&self) -> usize {
@@ -41,69 +46,88 @@ impl PreparedResult {
     }
 }
 
-/// A report outside a pull.
-#[derive(Debug)]
-pub(crate) struct Report {
+/// A result, who reports it and when.
+#[derive(Clone, Copy)]
+pub(crate) struct Reported<'r> {
     pub(crate) account: AccountId,
     pub(crate) device: DeviceId,
-    pub(crate) results: Vec<PreparedResult>,
+    pub(crate) result: &'r PreparedResult,
     pub(crate) now: UnixMillis,
 }
 
-pub(crate) async fn report(transaction: &mut Transaction<'_>, report: &Report) -> Result<Vec<ReportOutcome>, StoreError> {
-    apply(transaction, report.account, report.device, &report.results, report.now).await
+/// Results of one or several devices, on their way into a transaction. What is asked travels with other questions; the
+/// answers decide.
+pub(crate) struct Reports<'r> {
+    results: Vec<Reported<'r>>,
+    /// By position, each lease once, in the order in which every transaction locks them.
+    leases: Vec<usize>,
 }
 
-/// Applies a device's results. One outcome each, in order.
-pub(crate) async fn apply(
-    transaction: &mut Transaction<'_>,
-    account: AccountId,
-    device: DeviceId,
-    results: &[PreparedResult],
-    now: UnixMillis,
-) -> Result<Vec<ReportOutcome>, StoreError> {
-    if results.is_empty() {
-        return Ok(Vec::new());
+impl<'r> Reports<'r> {
+    pub(crate) fn new(results: Vec<Reported<'r>>) -> Self {
+        // The same lease twice in one report: the first counts, the second is looked up like any late one. Of two leases
+        // of one job only one is held.
+        let mut leases: Vec<usize> = (0..results.len()).collect();
+        let lease = |at: &usize| (results[*at].account, results[*at].result.job_id, results[*at].result.fence, results[*at].device);
+        leases.sort_by_key(lease);
+        leases.dedup_by_key(|at| lease(at));
+        Self { results, leases }
     }
-    // The same lease twice in one report: the first counts, the second is looked up like any late one. Of two leases of
-    // one job only one is held.
-    let mut seen = BTreeSet::new();
-    let first: Vec<usize> = (0..results.len()).filter(|&at| seen.insert((results[at].job_id, results[at].fence))).collect();
-    let batch: Vec<[Value<'_>; 4]> =
-        (first.iter()).map(|&at| [(&account).into(), (&results[at].job_id).into(), results[at].fence.into(), (&device).into()]).collect();
-    let held = transaction.session.rows_of_each(&statement::END_LEASE, &batch).await?;
-    let held: Vec<usize> = held.iter().map(|(number, _)| first[*number]).collect();
-    let ending: Vec<Conclusive<'_>> = held.iter().map(|&at| Conclusive::of(account, &results[at], device)).collect();
-    let concluded = conclude(transaction, &ending, now).await?;
-    let applied: BTreeSet<usize> = concluded.into_iter().map(|number| held[number]).collect();
 
-    let late: Vec<usize> = (0..results.len()).filter(|at| !applied.contains(at)).collect();
-    let mut outcomes = vec![Outcome::Applied; results.len()];
-    for (at, outcome) in late.iter().zip(late_outcomes(transaction, account, device, results, &late).await?) {
-        outcomes[*at] = outcome;
+    /// Ends the leases, and reads what their jobs are about.
+    pub(crate) fn questions(&self) -> [Batch<'_>; 2] {
+        let reported = || self.leases.iter().map(|&at| &self.results[at]);
+        let leases = reported()
+            .map(|one| [(&one.account).into(), (&one.result.job_id).into(), one.result.fence.into(), (&one.device).into()])
+            .collect::<Vec<[Value<'_>; 4]>>();
+        let jobs = reported().map(|one| [(&one.account).into(), (&one.result.job_id).into()]).collect::<Vec<[Value<'_>; 2]>>();
+        [Batch::new(&statement::END_LEASE, leases), Batch::new(&statement::JOB_TO_CONCLUDE, jobs)]
     }
-    Ok(results.iter().zip(outcomes).map(|(result, outcome)| ReportOutcome { job_id: result.job_id, outcome }).collect())
-}
 
-/// What became of results, given by their position, whose lease is not held (any more).
-async fn late_outcomes(
-    transaction: &mut Transaction<'_>,
-    account: AccountId,
-    device: DeviceId,
-    results: &[PreparedResult],
-    late: &[usize],
-) -> Result<Vec<Outcome>, StoreError> {
-    let batch: Vec<[Value<'_>; 2]> = late.iter().map(|&at| [(&account).into(), (&results[at].job_id).into()]).collect();
-    let mut outcomes = vec![Outcome::Unknown; late.len()];
-    for (number, row) in transaction.session.rows_of_each(&statement::HOW_ENDED, &batch).await? {
-        let (state, fence, by): (Option<i64>, Option<u32>, Option<DeviceId>) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let was_this = state == Some(CONCLUDED) && fence == Some(results[late[number]].fence) && by == Some(device);
-        outcomes[number] = if was_this { Outcome::Duplicate } else { Outcome::Superseded };
+    /// Writes the results whose lease was held. One outcome each, in order.
+    pub(crate) async fn apply(
+        &self,
+        transaction: &mut Transaction<'_>,
+        held: &[NumberedRow],
+        jobs: &[NumberedRow],
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let held: BTreeSet<usize> = held.iter().map(|(number, _)| *number).collect();
+        let mut ending = Vec::with_capacity(held.len());
+        for (number, row) in jobs.iter().filter(|(number, _)| held.contains(number)) {
+            ending.push((self.leases[*number], Ending::read(Conclusive::of(&self.results[self.leases[*number]]), row)?));
+        }
+        ending.retain(|(_, end)| !end.has_ended);
+        let mut outcomes = vec![None; self.results.len()];
+        ending.iter().for_each(|(at, _)| outcomes[*at] = Some(Outcome::Applied));
+        conclude(transaction, ending.into_iter().map(|(_, end)| end).collect()).await?;
+        let late: Vec<usize> = (0..outcomes.len()).filter(|at| outcomes[*at].is_none()).collect();
+        if !late.is_empty() {
+            self.look_up_late(transaction, &late, &mut outcomes).await?;
+        }
+        Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Unknown)).collect())
     }
-    Ok(outcomes)
+
+    /// What became of results whose lease is not held (any more).
+    async fn look_up_late(
+        &self,
+        transaction: &mut Transaction<'_>,
+        late: &[usize],
+        outcomes: &mut [Option<Outcome>],
+    ) -> Result<(), StoreError> {
+        let batch: Vec<[Value<'_>; 2]> =
+            late.iter().map(|&at| [(&self.results[at].account).into(), (&self.results[at].result.job_id).into()]).collect();
+        for (number, row) in transaction.session.rows_of_each(&statement::HOW_ENDED, &batch).await? {
+            let (state, fence, by): (Option<i64>, Option<u32>, Option<DeviceId>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let one = &self.results[late[number]];
+            let was_this = state == Some(CONCLUDED) && fence == Some(one.result.fence) && by == Some(one.device);
+            outcomes[late[number]] = Some(if was_this { Outcome::Duplicate } else { Outcome::Superseded });
+        }
+        Ok(())
+    }
 }
 
 /// A result that ends its job.
+#[derive(Clone, Copy)]
 pub(crate) struct Conclusive<'r> {
     pub(crate) account: AccountId,
     pub(crate) job_id: JobId,
@@ -112,115 +136,99 @@ pub(crate) struct Conclusive<'r> {
     pub(crate) device: Option<DeviceId>,
     pub(crate) result: &'r JobResult,
     pub(crate) json: &'r str,
+    pub(crate) now: UnixMillis,
 }
 
 impl<'r> Conclusive<'r> {
-    fn of(account: AccountId, prepared: &'r PreparedResult, device: DeviceId) -> Self {
-        Self {
-            account,
-            job_id: prepared.job_id,
-            fence: prepared.fence,
-            device: Some(device),
-            result: &prepared.result,
-            json: &prepared.json,
-        }
+    fn of(reported: &Reported<'r>) -> Self {
+        let Reported { account, device, result: PreparedResult { job_id, fence, result, json }, now } = *reported;
+        Self { account, job_id: *job_id, fence: *fence, device: Some(device), result, json, now }
     }
 }
 
-/// Ends jobs: conclusion, evidence and row together. The jobs have left the queue tables already. Returns the positions
-/// of those that have ended by it.
-pub(crate) async fn conclude(
-    transaction: &mut Transaction<'_>,
-    ending: &[Conclusive<'_>],
-    now: UnixMillis,
-) -> Result<Vec<usize>, StoreError> {
-    let batch: Vec<[Value<'_>; 7]> = (ending.iter())
-        .map(|end| {
-            let code = end.result.conclusion.code();
-            [
-                (&end.account).into(),
-                (&end.job_id).into(),
-                CONCLUDED.into(),
-                now.into(),
-                code.into(),
-                end.fence.into(),
-                end.device.as_ref().into(),
-            ]
-        })
-        .collect();
+/// Ends jobs that have left the queue tables already, but for those that had ended before, by a cancellation say: they
+/// keep their end.
+pub(crate) async fn conclude_all(transaction: &mut Transaction<'_>, ending: &[Conclusive<'_>]) -> Result<(), StoreError> {
     let ids = ending.iter().map(|end| [(&end.account).into(), (&end.job_id).into()]).collect::<Vec<[Value<'_>; 2]>>();
-    let batches = [Batch::new(&statement::JOB_TO_CONCLUDE, ids), Batch::new(&statement::CONCLUDE_JOB, batch)];
-    let [mut concluded, ended] = transaction.session.all(&batches).await?;
-    // A job that had ended before, by a cancellation say, keeps its end.
-    let ended: BTreeSet<usize> = ended.into_iter().map(|(number, _)| number).collect();
-    concluded.retain(|(number, _)| ended.contains(number));
-    let evidence: Vec<[Value<'_>; 3]> = (concluded.iter())
-        .map(|(number, _)| {
-            let end = &ending[*number];
-            [(&end.account).into(), (&end.job_id).into(), end.json.into()]
-        })
-        .collect();
-    transaction.session.each(&statement::INSERT_RESULT, &evidence).await?;
-    let mut rows = concluded.iter().map(|(number, row)| RowChange::of(&ending[*number], row, now)).collect::<Result<Vec<_>, _>>()?;
-    for row in &rows {
-        let Conclusive { account, job_id, device, result, .. } = *row.end;
-        let jobs = vec![(job_id, result.conclusion)];
-        transaction.audit.record(account, now, Entry::Concluded { device, environment: row.environment, jobs });
-    }
-    // The order in which every transaction locks them.
-    rows.sort_by(|a, b| a.key().cmp(&b.key()));
-    let rows: Vec<[Value<'_>; 11]> = rows.iter().map(RowChange::values).collect();
-    transaction.session.each(&statement::CONCLUDE_ROW, &rows).await?;
-    transaction.effects.ended.extend(concluded.iter().map(|(number, _)| ending[*number].job_id));
-    Ok(concluded.into_iter().map(|(number, _)| number).collect())
+    let jobs = transaction.session.rows_of_each(&statement::JOB_TO_CONCLUDE, &ids).await?;
+    let ending = jobs.iter().map(|(number, row)| Ending::read(ending[*number], row)).collect::<Result<Vec<_>, _>>()?;
+    conclude(transaction, ending.into_iter().filter(|end| !end.has_ended).collect()).await
 }
 
-/// What a conclusion changes in its row.
-struct RowChange<'r> {
-    end: &'r Conclusive<'r>,
+/// Writes the ends of jobs: conclusion, evidence and row together. Whoever took a job's entry out of the queue has the
+/// job to itself: nobody else ends it meanwhile.
+async fn conclude(transaction: &mut Transaction<'_>, mut ending: Vec<Ending<'_>>) -> Result<(), StoreError> {
+    for Ending { by: Conclusive { account, job_id, device, result, now, .. }, environment, .. } in &ending {
+        let jobs = vec![(*job_id, result.conclusion)];
+        transaction.audit.record(*account, *now, Entry::Concluded { device: *device, environment: *environment, jobs });
+    }
+    // The order in which every transaction locks rows.
+    ending.sort_by(|a, b| a.row_key().cmp(&b.row_key()));
+    let batches = [
+        Batch::new(&statement::CONCLUDE_JOB, ending.iter().map(Ending::of_job).collect()),
+        Batch::new(&statement::INSERT_RESULT, ending.iter().map(Ending::of_evidence).collect()),
+        Batch::new(&statement::CONCLUDE_ROW, ending.iter().map(Ending::of_row).collect()),
+    ];
+    transaction.session.write(&batches).await?;
+    transaction.effects.ended.extend(ending.iter().map(|end| end.by.job_id));
+    Ok(())
+}
+
+/// The end of a job, and what the job is about.
+struct Ending<'r> {
+    by: Conclusive<'r>,
     environment: Environment,
     source: String,
     row_id: String,
     context_used: bool,
     checked: Fingerprint,
-    now: UnixMillis,
+    has_ended: bool,
 }
 
-impl<'r> RowChange<'r> {
+impl<'r> Ending<'r> {
     /// `row` is that of `report/job_to_conclude`.
-    fn of(end: &'r Conclusive<'r>, row: &Row, now: UnixMillis) -> Result<Self, StoreError> {
+    fn read(by: Conclusive<'r>, row: &Row) -> Result<Self, StoreError> {
         // A context that cannot be read keeps the row from being ready, but the job from nothing: every job ends.
         let context = read_context(row.get(5)?)
-            .inspect_err(|error| tracing::error!(job.id = %end.job_id, %error, "the context that was asked for is unreadable"));
+            .inspect_err(|error| tracing::error!(job.id = %by.job_id, %error, "the context that was asked for is unreadable"));
         let (tracking_url, expected_domain): (String, Option<String>) = (row.get(3)?, row.get(4)?);
-        let expectation: Option<String> = row.get(6)?;
         Ok(Self {
-            end,
+            by,
             environment: row.get(0)?,
             source: row.get(1)?,
             row_id: row.get(2)?,
-            context_used: context.is_ok_and(|context| readiness::context_was_used(&context, end.result)),
-            now,
-            checked: row_inputs(&tracking_url, expected_domain.as_deref(), expectation.as_deref()),
+            context_used: context.is_ok_and(|context| readiness::context_was_used(&context, by.result)),
+            checked: row_inputs(&tracking_url, expected_domain.as_deref(), row.get::<Option<String>>(6)?.as_deref()),
+            has_ended: row.get::<Option<i64>>(7)?.is_some(),
         })
     }
 
-    fn key(&self) -> (AccountId, Environment, &str, &str) {
-        (self.end.account, self.environment, &self.source, &self.row_id)
+    fn row_key(&self) -> (AccountId, Environment, &str, &str) {
+        (self.by.account, self.environment, &self.source, &self.row_id)
     }
 
-    fn values(&self) -> [Value<'_>; 11] {
-        let result = self.end.result;
+    fn of_job(&self) -> [Value<'_>; 7] {
+        let Conclusive { account, job_id, fence, device, result, now, .. } = &self.by;
+        let code = result.conclusion.code();
+        [account.into(), job_id.into(), CONCLUDED.into(), (*now).into(), code.into(), (*fence).into(), device.as_ref().into()]
+    }
+
+    fn of_evidence(&self) -> [Value<'_>; 3] {
+        [(&self.by.account).into(), (&self.by.job_id).into(), self.by.json.into()]
+    }
+
+    fn of_row(&self) -> [Value<'_>; 11] {
+        let result = self.by.result;
         // A result without a chain says nothing about when the link was last checked. And a desktop whose clock is ahead
         // must not keep a row fresh for longer than it is.
         let has_chain = result.conclusion.class() != Class::Skipped && !result.hops.is_empty();
-        let checked_at = has_chain.then_some(result.checked_at.min(self.now));
+        let checked_at = has_chain.then_some(result.checked_at.min(self.by.now));
         [
-            (&self.end.account).into(),
+            (&self.by.account).into(),
             self.environment.into(),
             (&self.source).into(),
             (&self.row_id).into(),
-            (&self.end.job_id).into(),
+            (&self.by.job_id).into(),
             result.conclusion.code().into(),
             result.final_url.as_deref().into(),
             (&result.detail).into(),

@@ -28,7 +28,7 @@ pub(crate) async fn conclude(transaction: &mut Transaction<'_>, jobs: &[Skipped<
     }
     let results: Vec<(JobResult, String)> = jobs.iter().map(|job| result(job.reason, now)).collect();
     let ending: Vec<Conclusive<'_>> = (jobs.iter().zip(&results))
-        .map(|(job, (result, json))| Conclusive { account: job.account, job_id: job.job_id, fence: 0, device: None, result, json })
+        .map(|(job, (result, json))| Conclusive { account: job.account, job_id: job.job_id, fence: 0, device: None, result, json, now })
         .collect();
-    report::conclude(transaction, &ending, now).await.map(|_| ())
+    report::conclude_all(transaction, &ending).await
 }

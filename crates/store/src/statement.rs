@@ -84,14 +84,13 @@ statements! {
     shared MOVE_AUDIT_ANCHOR = "audit/move_anchor";
     shared DROP_AUDIT_BLOCKS = "audit/drop_blocks";
 
-    shared NONCE_SLOTS = "nonces/slots";
+    twin NONCE_SLICE = "nonces/slice";
     shared TURN_NONCE_SLOT = "nonces/turn_slot";
 
     twin EXTEND_LEASE = "lease/extend_lease";
-    shared LEASED_BY_POLL = "lease/leased_by_poll";
+    twin LEASED_BY_POLL = "lease/leased_by_poll";
     twin TAKE_READY = "lease/take_ready";
     twin INSERT_LEASED = "lease/insert_leased";
-    twin JOB_TO_LEASE = "lease/job_to_lease";
     twin RELEASE_LEASE = "lease/release_lease";
     shared RELEASE_DEVICE = "lease/release_device";
 
@@ -160,6 +159,7 @@ statements! {
     shared ALL_DEVICES = "devices/all_devices";
     shared DEVICES_OF_ACCOUNT = "devices/devices_of_account";
     shared REVOKE_DEVICE = "devices/revoke_device";
+    twin LINKED_DEVICE = "devices/linked_device";
     shared INSERT_LINK = "devices/insert_link";
     shared LINK = "devices/link";
     shared CONSUME_LINK = "devices/consume_link";
@@ -237,6 +237,9 @@ statements! {
     shared RECOUNT_USAGE = "check/recount_usage";
 }
 
+/// Tells everyone who listens; of PostgreSQL alone.
+pub(crate) static NOTIFY: Statement = Statement::new("wake/notify", "", "SELECT 1::bigint FROM pg_notify($1, $2)");
+
 /// The statements over one nonce table: a table's name cannot be a parameter.
 #[derive(Debug)]
 pub(crate) struct NonceStatements {
@@ -254,19 +257,21 @@ macro_rules! nonce_statements {
             spend: Statement::new(
                 concat!("nonces/spend_", $slot),
                 concat!("INSERT INTO nonces_", $slot, " (account, hash) VALUES ($1, $2) ON CONFLICT DO NOTHING"),
-                // The same nonce twice in one batch: the first of the two is the fresh one.
+                // The same nonce twice in one batch: the first of the two is the fresh one. Put side by side instead of joined:
+                // a nested loop over two batches is quadratic.
                 concat!(
-                    "WITH k AS (SELECT * FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (account, hash, n)), ",
+                    "WITH k AS MATERIALIZED (SELECT * FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (account, hash, n)), ",
                     "spent AS (INSERT INTO nonces_", $slot, " (account, hash) SELECT account, hash FROM k ON CONFLICT DO NOTHING RETURNING account, hash) ",
-                    "SELECT min(k.n) - 1, 1::bigint FROM spent JOIN k ON k.account = spent.account AND k.hash = spent.hash GROUP BY k.account, k.hash"
+                    "SELECT min(n) - 1 FROM (SELECT account, hash, n FROM k UNION ALL SELECT account, hash, NULL FROM spent) one ",
+                    "GROUP BY account, hash HAVING count(*) > count(n)"
                 ),
             ),
             find: Statement::new(
                 concat!("nonces/find_", $slot),
                 concat!("SELECT 1 FROM nonces_", $slot, " WHERE account = $1 AND hash = $2"),
                 concat!(
-                    "SELECT k.n - 1, 1::bigint FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (account, hash, n) ",
-                    "JOIN nonces_", $slot, " s ON s.account = k.account AND s.hash = k.hash"
+                    "SELECT k.n - 1 FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS k (account, hash, n) ",
+                    "CROSS JOIN LATERAL (SELECT 1 FROM nonces_", $slot, " WHERE account = k.account AND hash = k.hash LIMIT 1) s"
                 ),
             ),
             // Without WHERE: SQLite then drops the pages instead of visiting the rows.

@@ -9,7 +9,7 @@ use domain::audit::{Actor, Block, Entry};
 use domain::channel::Channel;
 use protocol::device::{HeldJob, ReportOutcome};
 use protocol::linking::Linked;
-use protocol::{AccountId, DeviceId, Environment, JobId, KeyId, Secret, UnixMillis};
+use protocol::{AccountId, DeviceId, Environment, JobId, KeyId, PollId, Secret, UnixMillis};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -20,19 +20,20 @@ use crate::audit::{self, BlockRange, Records};
 use crate::cancel::{self, Cancel, Cancelled};
 use crate::channel;
 use crate::database::DatabaseUrl;
+use crate::desk::{PendingPull, PullOrder, Pulled};
 use crate::device::{self, DeviceRecord};
 use crate::error::StoreError;
 use crate::event::{self, EventPage, EventQuery};
 use crate::job::{self, JobFilter, JobRecord, JobRecordPage};
 use crate::key::{self, KeyChange, KeyRecord, KeyRotation, NewKeyRecord, SigningKeys};
-use crate::lease::{self, PullOrder, Pulled, Release};
 use crate::link::{self, ApprovedLink, LinkDecided, LinkStanding, Poll};
 use crate::migrate;
 use crate::nonce::{self, SpendOrder, SpentNonce};
 use crate::operation::{Pending, WriteFn};
 use crate::prune::{self, PruneCursor, PruneOrder, Pruned};
 use crate::reader::{ReadFn, Readers};
-use crate::report::{self, PreparedResult, Report};
+use crate::release::{self, Release};
+use crate::report::PreparedResult;
 use crate::row::{self, RowFilter, RowKey, RowRecordPage};
 use crate::row_edit::{self, EditOrder, Recheck, Recheckable, RowEdit, RowEdited};
 use crate::sealing;
@@ -86,7 +87,7 @@ impl Store {
         let opened = tokio::task::spawn_blocking(move || {
             let mut connection = session::sqlite::open(&path, false)?;
             migrate::sqlite(&mut connection)?;
-            let (lanes, thread) = writer::sqlite::start(connection, for_writer, for_wake)?;
+            let (lanes, thread) = writer::sqlite::start(connection, &for_writer, &for_wake)?;
             Ok::<_, StoreError>((Readers::sqlite(&path), lanes, thread))
         });
         let (readers, lanes, thread) = opened.await.map_err(|_| StoreError::Closed)??;
@@ -168,7 +169,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<SpentNonce, StoreError> {
         let order = SpendOrder { account, environment, hash: nonce::hash(key_id, nonce), timestamp_seconds, now };
-        self.write(order, |transaction, order| Box::pin(nonce::spend_one(transaction, order))).await
+        self.write_of(Some(account), order, |transaction, order| Box::pin(nonce::spend_one(transaction, order))).await
     }
 
     /// How the account stands with this month's quota.
@@ -208,8 +209,10 @@ impl Store {
         by: Actor,
         now: UnixMillis,
     ) -> Result<Cancelled, StoreError> {
-        self.write(Cancel { account, environment, job_id, by, now }, |transaction, order| Box::pin(cancel::cancel(transaction, order)))
-            .await
+        self.write_of(Some(account), Cancel { account, environment, job_id, by, now }, |transaction, order| {
+            Box::pin(cancel::cancel(transaction, order))
+        })
+        .await
     }
 
     /// Listens for the end of a job.
@@ -310,7 +313,9 @@ impl Store {
     /// # Errors
     /// When the database fails or the queue is full.
     pub async fn pull(&self, order: PullOrder) -> Result<Pulled, StoreError> {
-        self.write_for(order.device, order, |transaction, order| Box::pin(lease::pull(transaction, order))).await
+        let (reply, answer) = oneshot::channel();
+        self.0.lanes.pull(PendingPull { order, output: None, reply })?;
+        answer.await.map_err(|_| StoreError::OutcomeUnknown)?
     }
 
     /// Applies results; one outcome each, in order.
@@ -324,10 +329,8 @@ impl Store {
         results: Vec<PreparedResult>,
         now: UnixMillis,
     ) -> Result<Vec<ReportOutcome>, StoreError> {
-        self.write_for(device, Report { account, device, results, now }, |transaction, report| {
-            Box::pin(report::report(transaction, report))
-        })
-        .await
+        let (poll_id, running) = (PollId::from_bytes([0; 16]), Vec::new());
+        self.pull(PullOrder { account, device, poll_id, max: 0, running, results, now }).await.map(|pulled| pulled.outcomes)
     }
 
     /// Gives leases back. Returns how many were still held.
@@ -335,8 +338,8 @@ impl Store {
     /// # Errors
     /// When the database fails or the queue is full.
     pub async fn release(&self, account: AccountId, device: DeviceId, jobs: Vec<HeldJob>, now: UnixMillis) -> Result<u32, StoreError> {
-        self.write_for(device, Release { account, device, jobs, now }, |transaction, release| {
-            Box::pin(lease::release(transaction, release))
+        self.write_for((account, device), Release { account, device, jobs, now }, |transaction, release| {
+            Box::pin(release::release(transaction, release))
         })
         .await
     }
@@ -647,25 +650,34 @@ impl Store {
         self.0.readers.read(&self.0.settings, input, function).await
     }
 
-    /// Runs a function in a transaction of the writer.
+    /// Runs an operation that belongs to no account in particular.
     pub(crate) async fn write<I, T>(&self, input: I, function: WriteFn<I, T>) -> Result<T, StoreError>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        self.0.lanes.run(Box::new(Pending { input, function, output: None, reply }))?;
-        answer.await.map_err(|_| StoreError::OutcomeUnknown)?
+        self.write_of(None, input, function).await
     }
 
-    /// As [`Self::write`], behind whatever the device has asked for before.
-    async fn write_for<I, T>(&self, device: DeviceId, input: I, function: WriteFn<I, T>) -> Result<T, StoreError>
+    /// Runs an operation in its account's turn.
+    async fn write_of<I, T>(&self, account: Option<AccountId>, input: I, function: WriteFn<I, T>) -> Result<T, StoreError>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.0.lanes.run_for(device, Box::new(Pending { input, function, output: None, reply }))?;
+        self.0.lanes.run(account, Box::new(Pending { input, function, output: None, reply }))?;
+        answer.await.map_err(|_| StoreError::OutcomeUnknown)?
+    }
+
+    /// As [`Self::write`], behind whatever the device has asked for before.
+    async fn write_for<I, T>(&self, (account, device): (AccountId, DeviceId), input: I, function: WriteFn<I, T>) -> Result<T, StoreError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        self.0.lanes.run_for(account, device, Box::new(Pending { input, function, output: None, reply }))?;
         answer.await.map_err(|_| StoreError::OutcomeUnknown)?
     }
 }

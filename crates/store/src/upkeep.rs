@@ -6,9 +6,9 @@ use domain::lease::{AfterLease, WhyNotExecuted};
 use protocol::{AccountId, JobId, JobResult, UnixMillis};
 
 use crate::error::StoreError;
-use crate::lease::{WaitingJob, make_ready};
 use crate::operation::Transaction;
-use crate::report::{Conclusive, conclude};
+use crate::release::{WaitingJob, make_ready};
+use crate::report::{Conclusive, conclude_all};
 use crate::session::{Row, Value};
 use crate::statement;
 
@@ -127,9 +127,17 @@ async fn conclude_not_executed(transaction: &mut Transaction<'_>, ending: &[NotE
         })
         .collect();
     let ending: Vec<Conclusive<'_>> = (ending.iter().zip(&results))
-        .map(|(end, (result, json))| Conclusive { account: end.account, job_id: end.job_id, fence: end.fence, device: None, result, json })
+        .map(|(end, (result, json))| Conclusive {
+            account: end.account,
+            job_id: end.job_id,
+            fence: end.fence,
+            device: None,
+            result,
+            json,
+            now,
+        })
         .collect();
-    conclude(transaction, &ending, now).await.map(|_| ())
+    conclude_all(transaction, &ending).await
 }
 
 /// Reads the first columns of `upkeep/take_ended_leases` and `upkeep/take_due`, which are the same.

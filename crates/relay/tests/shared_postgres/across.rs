@@ -19,30 +19,41 @@ const SOON: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_of_one_relay_wakes_a_pull_that_waits_on_the_other() {
-    const JOBS: usize = 40;
+    /// As the issue of shared databases promises, on loopback; polling alone would take seconds.
+    const GOAL: Duration = Duration::from_millis(20);
+    /// A machine that is busy with something else is given another chance.
+    const ROUNDS: usize = 3;
     let rig = Rig::new(2).await;
     let (device, here, there) = (rig.device().await, rig.url(0), rig.url(1));
+    let mut medians = Vec::new();
+    while medians.len() < ROUNDS && medians.iter().all(|median| *median >= GOAL) {
+        medians.push(median_hand_over(&rig, &device, (&here, &there), medians.len()).await);
+    }
+    println!("from the POST at one relay to the waiting pull at the other: median {medians:?}");
+    assert!(medians.iter().any(|median| *median < GOAL), "{medians:?}");
+    rig.stop().await;
+}
+
+/// From the POST at one relay to the answer of the pull that waits on the other, at the median of many.
+async fn median_hand_over(rig: &Rig, device: &Device, (here, there): (&str, &str), round: usize) -> Duration {
+    const JOBS: usize = 40;
     let mut took = Vec::new();
     for number in 0..JOBS {
         let waiting = tokio::spawn({
-            let (device, there) = (device.clone(), there.clone());
+            let (device, there) = (device.clone(), there.to_owned());
             async move { (device.pull(&there, 1, 20).await, Instant::now()) }
         });
         // sleeps: nothing outside the relay shows that a pull waits; without a head start it would find the job at once.
         tokio::time::sleep(Duration::from_millis(30)).await;
         let sent = Instant::now();
-        let job = rig.caller.admit(&here, &format!("job-{number}")).await;
+        let job = rig.caller.admit(here, &format!("job-{round}-{number}")).await;
         let (jobs, arrived) = waiting.await.unwrap();
         assert_eq!(jobs.iter().map(|job| job.job_id).collect::<Vec<_>>(), [job.job_id]);
-        assert_eq!(device.report(&there, &jobs).await, [Outcome::Applied]);
+        assert_eq!(device.report(there, &jobs).await, [Outcome::Applied]);
         took.push(arrived.duration_since(sent));
     }
     took.sort_unstable();
-    let median = took[JOBS / 2];
-    println!("from the POST at one relay to the waiting pull at the other: median {median:?}, longest {:?}", took[JOBS - 1]);
-    // The goal is 20 ms; polling alone would take seconds.
-    assert!(median < Duration::from_millis(150), "{took:?}");
-    rig.stop().await;
+    took[JOBS / 2]
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,17 @@
--- As on SQLite, plus the row lock: another relay takes the jobs behind these. A device that is revoked in this very moment
--- may still get jobs; it cannot take them up, so they go to another one in seconds.
-DELETE FROM ready r
-USING (SELECT account, priority, ready_at, job_id
-       FROM ready
-       WHERE account = $1 AND expires_at > $2
-         AND EXISTS (SELECT 1 FROM devices WHERE account = $1 AND id = $4 AND revoked_at IS NULL)
-       ORDER BY account, priority, ready_at, job_id
-       LIMIT $3
-       FOR UPDATE SKIP LOCKED) p
-WHERE r.account = p.account AND r.priority = p.priority AND r.ready_at = p.ready_at AND r.job_id = p.job_id
-RETURNING r.job_id, r.priority, r.ready_at, r.environment, r.fence, r.attempts, r.expires_at
+-- As on SQLite, plus the row lock: another relay takes the jobs behind these. An account stands in a batch once, or its jobs
+-- would be found twice. By their places, as report/end_lease says.
+WITH taken AS MATERIALIZED (
+    SELECT k.n, w.*, j.tracking_url, j.expected_domain, j.context, j.expectation
+    FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS k (account, now, most, n)
+    CROSS JOIN LATERAL (SELECT ctid AS place, job_id, priority, ready_at, environment, fence, attempts, expires_at
+                        FROM ready
+                        WHERE account = k.account AND expires_at > k.now
+                        ORDER BY account, priority, ready_at, job_id
+                        LIMIT k.most
+                        FOR UPDATE SKIP LOCKED) w
+    LEFT JOIN LATERAL (SELECT tracking_url, expected_domain, context, expectation FROM jobs WHERE account = k.account AND id = w.job_id LIMIT 1) j
+           ON true),
+gone AS (DELETE FROM ready WHERE ctid = ANY (ARRAY(SELECT place FROM taken)))
+SELECT n - 1, job_id, priority, ready_at, environment, fence, attempts, expires_at, tracking_url, expected_domain, context,
+       expectation
+FROM taken

@@ -1,10 +1,13 @@
--- SQLite needs no row lock: the writer is alone. A device that was revoked while its pull waited gets nothing.
+-- SQLite needs no row lock: the writer is alone.
 DELETE FROM ready
 WHERE (account, priority, ready_at, job_id) IN (
     SELECT account, priority, ready_at, job_id
     FROM ready
     WHERE account = $1 AND expires_at > $2
-      AND EXISTS (SELECT 1 FROM devices WHERE account = $1 AND id = $4 AND revoked_at IS NULL)
     ORDER BY priority, ready_at, job_id
     LIMIT $3)
-RETURNING job_id, priority, ready_at, environment, fence, attempts, expires_at
+RETURNING job_id, priority, ready_at, environment, fence, attempts, expires_at,
+          (SELECT tracking_url FROM jobs WHERE account = $1 AND id = ready.job_id),
+          (SELECT expected_domain FROM jobs WHERE account = $1 AND id = ready.job_id),
+          (SELECT context FROM jobs WHERE account = $1 AND id = ready.job_id),
+          (SELECT expectation FROM jobs WHERE account = $1 AND id = ready.job_id)

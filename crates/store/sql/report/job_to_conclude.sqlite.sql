@@ -1,1 +1,3 @@
-SELECT environment, source, row_id, tracking_url, expected_domain, context, expectation FROM jobs WHERE account = $1 AND id = $2
+SELECT environment, source, row_id, tracking_url, expected_domain, context, expectation, ended_state
+FROM jobs
+WHERE account = $1 AND id = $2

@@ -1,9 +1,10 @@
-DELETE FROM delayed d
-USING (SELECT account, job_id
-       FROM delayed
-       WHERE due_at <= $1
-       ORDER BY due_at
-       LIMIT $2
-       FOR UPDATE SKIP LOCKED) p
-WHERE d.account = p.account AND d.job_id = p.job_id
-RETURNING d.account, d.job_id, d.environment, d.priority, d.fence, d.attempts, d.expires_at
+-- By their places, as report/end_lease says.
+DELETE FROM delayed
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
+    FROM delayed
+    WHERE due_at <= $1
+    ORDER BY due_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED))
+RETURNING account, job_id, environment, priority, fence, attempts, expires_at

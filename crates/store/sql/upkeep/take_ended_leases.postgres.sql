@@ -1,9 +1,10 @@
-DELETE FROM leased l
-USING (SELECT account, job_id
-       FROM leased
-       WHERE lease_ends_at <= $1
-       ORDER BY lease_ends_at
-       LIMIT $2
-       FOR UPDATE SKIP LOCKED) p
-WHERE l.account = p.account AND l.job_id = p.job_id
-RETURNING l.account, l.job_id, l.environment, l.priority, l.fence, l.attempts, l.expires_at, l.taken_up
+-- By their places, as report/end_lease says.
+DELETE FROM leased
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid
+    FROM leased
+    WHERE lease_ends_at <= $1
+    ORDER BY lease_ends_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED))
+RETURNING account, job_id, environment, priority, fence, attempts, expires_at, taken_up

@@ -65,7 +65,7 @@ pub async fn walk_audit<E: From<AdminError>>(
 ) -> Result<Vec<AuditedAccount>, E> {
     let mut open = Open::connect(url, Access::Read).await?;
     open.expect_current_schema().await?;
-    open.begin_snapshot().await?;
+    open.begin_snapshot()?;
     let mut session = open.session();
     let accounts = accounts(&mut session, only).await?;
     let mut walked = Vec::new();

@@ -78,7 +78,7 @@ pub async fn check(url: &DatabaseUrl, repair_counters: bool) -> Result<CheckRepo
     let mut open = Open::connect(url, access).await?;
     open.expect_current_schema().await?;
     let (mut checks, mut notes) = (Vec::new(), Vec::new());
-    open.begin_snapshot().await?;
+    open.begin_snapshot()?;
     checks.push(integrity(&mut open, &mut notes).await?);
     let mut session = open.session();
     for (name, meaning, counting) in COUNTED {

@@ -79,12 +79,10 @@ impl Open {
     }
 
     /// Begins a transaction in which every statement sees the same moment. Works on a standby too.
-    pub(super) async fn begin_snapshot(&mut self) -> Result<(), AdminError> {
+    pub(super) fn begin_snapshot(&mut self) -> Result<(), AdminError> {
         match self {
             Self::Sqlite(connection) => connection.execute_batch("BEGIN")?,
-            Self::Postgres(connection) => {
-                connection.client().batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
-            }
+            Self::Postgres(connection) => connection.begin_snapshot(),
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ impl<'v> Batch<'v> {
     }
 
     /// The rows, one after the other: as SQLite runs them.
-    pub(super) fn rows(&self) -> impl Iterator<Item = &[Value<'v>]> {
+    pub(super) fn rows(&self) -> impl ExactSizeIterator<Item = &[Value<'v>]> {
         self.values.chunks_exact(self.width)
     }
 

@@ -53,13 +53,22 @@ impl Session<'_> {
         Ok(self.rows(statement, parameters).await?.into_iter().next())
     }
 
-    /// Runs a statement for every row of a batch: on SQLite row by row over one prepared statement, on PostgreSQL as one
-    /// statement over the batch, unpacked in SQL.
+    /// Runs a statement for every row of a batch, on SQLite row by row over one prepared statement, on PostgreSQL as one
+    /// statement over the batch, unpacked in SQL. Nobody wants its rows: see [`Self::write`].
     pub(crate) async fn each<const N: usize>(&mut self, statement: &'static Statement, rows: &[[Value<'_>; N]]) -> Result<(), StoreError> {
-        self.rows_of_each(statement, rows).await.map(|_| ())
+        self.write(&[Batch::new(statement, rows.to_vec())]).await
     }
 
-    /// As [`Self::each`], and returns the rows, each with the position of the batch row that it answers.
+    /// Runs batches in order whose rows nobody wants. PostgreSQL is only told: what goes wrong with them may be heard from
+    /// the next statement that is waited for, the commit at the latest.
+    pub(crate) async fn write(&mut self, batches: &[Batch<'_>]) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(connection) => batches.iter().try_for_each(|batch| sqlite::rows_of_batch(connection, batch).map(|_| ())),
+            Self::Postgres(connection) => connection.write(batches).await,
+        }
+    }
+
+    /// As [`Self::each`], but waits for the rows and returns them, each with the position of the batch row that it answers.
     pub(crate) async fn rows_of_each<const N: usize>(
         &mut self,
         statement: &'static Statement,
@@ -72,14 +81,19 @@ impl Session<'_> {
     /// Runs several batches in order, without waiting for one's answer before sending the next (pipelining; on SQLite
     /// there is nothing to wait for). Rows are numbered as by [`Self::rows_of_each`].
     pub(crate) async fn all<const K: usize>(&mut self, batches: &[Batch<'_>; K]) -> Result<[Vec<NumberedRow>; K], StoreError> {
-        let answers: Vec<Vec<NumberedRow>> = match self {
-            Self::Sqlite(connection) => batches.iter().map(|batch| sqlite::rows_of_batch(connection, batch)).collect::<Result<_, _>>()?,
-            Self::Postgres(connection) => connection.all(batches).await?,
-        };
+        let answers = self.all_of(batches).await?;
         answers.try_into().map_err(|_| StoreError::Corrupt("as many answers as batches were expected".to_owned()))
     }
 
-    /// Begins a transaction that writes.
+    /// As [`Self::all`], for as many batches as there happen to be.
+    pub(crate) async fn all_of(&mut self, batches: &[Batch<'_>]) -> Result<Vec<Vec<NumberedRow>>, StoreError> {
+        match self {
+            Self::Sqlite(connection) => batches.iter().map(|batch| sqlite::rows_of_batch(connection, batch)).collect(),
+            Self::Postgres(connection) => connection.all(batches).await,
+        }
+    }
+
+    /// Begins a transaction that writes. PostgreSQL is only told, as by [`Self::write`].
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(connection) => {
@@ -89,7 +103,10 @@ impl Session<'_> {
                 }
                 Ok(connection.execute_batch("BEGIN IMMEDIATE")?)
             }
-            Self::Postgres(connection) => connection.begin().await,
+            Self::Postgres(connection) => {
+                connection.begin();
+                Ok(())
+            }
         }
     }
 

@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use futures_util::future::try_join_all;
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::tls::MakeTlsConnect;
@@ -20,7 +20,7 @@ use super::column::Column;
 use super::row::{Cell, Row};
 use super::{Batch, NumberedRow, PostgresUrl, Value};
 use crate::error::StoreError;
-use crate::statement::Statement;
+use crate::statement::{self, Statement};
 
 /// Time that connecting to a host may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -29,12 +29,16 @@ const CONNECT: Duration = Duration::from_secs(5);
 const HEAD_START: Duration = Duration::from_millis(500);
 /// Time that a connection gets to end in order after it was given up.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long plans are kept: the queue's tables are empty at one moment and hold millions at another, and a plan goes by the
+/// size that it has met. Making them anew takes some milliseconds.
+const REPLAN: Duration = Duration::from_secs(5);
 /// The oldest server: earlier ones lack what `migrations/postgres` uses, and are past their support.
 const OLDEST_SERVER: i32 = 15_00_00;
 
 /// What every connection begins with, for a server that may leave nothing unanswered for longer than this. The
 /// statements are all point operations over indexes: a plan made while a table was empty must not stay a sequential scan,
-/// and replanning by parameters would cost more than it finds. Facts are read under locks that the statement before them
+/// and replanning by parameters would cost more than it finds. Rows are dear, so that a nested loop looks its rows up one by
+/// one instead of walking over a table that was small when it was planned. Facts are read under locks that the statement before them
 /// has taken: that needs a snapshot for each statement.
 fn settings(answer_timeout: Duration) -> String {
     let millis = answer_timeout.as_millis();
@@ -51,14 +55,32 @@ fn settings(answer_timeout: Duration) -> String {
         SET enable_seqscan = off;
         SET enable_hashjoin = off;
         SET enable_mergejoin = off;
+        SET cpu_tuple_cost = 1;
+        SET cpu_index_tuple_cost = 1;
         SET jit = off"
     )
 }
 
+/// What a statement answers with.
+type Answer = Result<Vec<tokio_postgres::Row>, tokio_postgres::Error>;
+
+/// A statement that has been sent, and the answer that the server still owes.
+struct Sent {
+    name: &'static str,
+    answer: BoxFuture<'static, Answer>,
+}
+
 /// An open connection.
 pub(crate) struct Connection {
-    client: Client,
+    client: Arc<Client>,
     prepared: HashMap<&'static str, tokio_postgres::Statement>,
+    /// Statements of this transaction whose answers nobody has looked at yet, oldest first: the server works on them while
+    /// we go on. Whoever waits next waits for them too.
+    unanswered: Vec<Sent>,
+    /// When the plans of the prepared statements began to be made.
+    planned_at: Instant,
+    /// Whether a transaction has begun and its end has not been asked for.
+    in_transaction: bool,
     /// Whether the server has warned since this was last reset. A warning at a commit means: durable here, but not
     /// where it should be (a cancelled wait for a synchronous standby reports success all the same).
     warned: Arc<AtomicBool>,
@@ -81,12 +103,21 @@ impl Connection {
         let (alive, given_up) = oneshot::channel();
         tokio::spawn(drive(connection, Arc::clone(&warned), notifications, given_up));
         let answer_timeout = url.answer_timeout();
-        let connection = Self { client, prepared: HashMap::new(), warned, answer_timeout, _alive: alive };
+        let mut connection = Self {
+            client: Arc::new(client),
+            prepared: HashMap::new(),
+            unanswered: Vec::new(),
+            planned_at: Instant::now(),
+            in_transaction: false,
+            warned,
+            answer_timeout,
+            _alive: alive,
+        };
         tokio::time::timeout(CONNECT, connection.set_up()).await.map_err(|_| silent())??;
         Ok(connection)
     }
 
-    async fn set_up(&self) -> Result<(), StoreError> {
+    async fn set_up(&mut self) -> Result<(), StoreError> {
         let version: i32 = self
             .client
             .query_one("SELECT current_setting('server_version_num')::int", &[])
@@ -112,63 +143,124 @@ impl Connection {
         self.answer_timeout = Duration::MAX;
     }
 
-    /// For migrations, which bring statements of their own.
-    pub(crate) const fn client(&mut self) -> &mut Client {
-        &mut self.client
+    /// For whoever brings statements of their own.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// For migrations, whose runner wants the connection for itself.
+    ///
+    /// # Errors
+    /// In the middle of a transaction.
+    pub(crate) fn alone(&mut self) -> Result<&mut Client, StoreError> {
+        Arc::get_mut(&mut self.client).ok_or_else(|| StoreError::Setup("the connection is in use".to_owned()))
     }
 
     pub(super) async fn rows(&mut self, statement: &'static Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.prepare(statement).await?;
+        let unanswered = std::mem::take(&mut self.unanswered);
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
         let query = self.client.query(&self.prepared[statement.name], &parameters);
-        let rows = self.answered(query).await?.map_err(|error| failed(statement, &error))?;
+        let query = query.map(|answer| answer.map_err(|error| (statement.name, error)));
+        let rows = answered(self.answer_timeout, behind(unanswered, query)).await?.map_err(failed)?;
         rows.iter().map(|row| cells(row, 0).map(Row)).collect()
     }
 
+    /// Runs batches in order, all of them sent before the first answer is waited for.
     pub(super) async fn all(&mut self, batches: &[Batch<'_>]) -> Result<Vec<Vec<NumberedRow>>, StoreError> {
+        let mut asked = Vec::with_capacity(batches.len());
         for batch in batches {
-            self.prepare(batch.statement).await?;
+            asked.push(self.send(batch).await?);
         }
-        // Each future sends when it is first polled, in this order, before any of them waits.
-        self.answered(try_join_all(batches.iter().map(|batch| self.run(batch)))).await?
+        if asked.iter().all(Option::is_none) {
+            return Ok(asked.iter().map(|_| Vec::new()).collect());
+        }
+        let answers = async {
+            let mut all = Vec::with_capacity(asked.len());
+            for sent in asked {
+                all.push(match sent {
+                    None => Vec::new(),
+                    Some(Sent { name, answer }) => answer.await.map_err(|error| (name, error))?,
+                });
+            }
+            Ok(all)
+        };
+        let unanswered = std::mem::take(&mut self.unanswered);
+        let answers = answered(self.answer_timeout, behind(unanswered, answers)).await?.map_err(failed)?;
+        answers.iter().map(|rows| numbered(rows)).collect()
     }
 
-    async fn run(&self, batch: &Batch<'_>) -> Result<Vec<NumberedRow>, StoreError> {
-        if batch.is_empty() {
-            return Ok(Vec::new());
+    /// Sends batches whose rows nobody wants, and waits for nothing: what goes wrong with them is told to whoever waits
+    /// next, the commit at the latest.
+    pub(super) async fn write(&mut self, batches: &[Batch<'_>]) -> Result<(), StoreError> {
+        for batch in batches {
+            if let Some(sent) = self.send(batch).await? {
+                self.unanswered.push(sent);
+            }
         }
-        let prepared = &self.prepared[batch.statement.name];
-        let columns: Vec<Column<'_>> = (0..prepared.params().len()).map(|index| Column(batch.column(index).collect())).collect();
-        let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect();
-        let rows = self.client.query(prepared, &parameters).await.map_err(|error| failed(batch.statement, &error))?;
-        (rows.iter())
-            .map(|row| {
-                let number: i64 = row.try_get(0).map_err(|error| failed(batch.statement, &error))?;
-                Ok((usize::try_from(number).unwrap_or_default(), Row(cells(row, 1)?)))
-            })
-            .collect()
+        Ok(())
+    }
+
+    /// Sends a batch, unless it is empty.
+    async fn send(&mut self, batch: &Batch<'_>) -> Result<Option<Sent>, StoreError> {
+        if batch.is_empty() {
+            return Ok(None);
+        }
+        self.prepare(batch.statement).await?;
+        let prepared = self.prepared[batch.statement.name].clone();
+        let columns: Vec<Column> = (prepared.params().iter().enumerate())
+            .map(|(index, column)| Column::encode(column, batch.rows().len(), batch.column(index)))
+            .collect();
+        let client = Arc::clone(&self.client);
+        let answer = async move { client.query_raw(&prepared, columns).await?.try_collect().await };
+        Ok(Some(Sent { name: batch.statement.name, answer: sent(answer) }))
     }
 
     async fn prepare(&mut self, statement: &'static Statement) -> Result<(), StoreError> {
         if !self.prepared.contains_key(statement.name) {
-            let prepared = self.answered(self.client.prepare(statement.postgres())).await?.map_err(|error| failed(statement, &error))?;
+            let unanswered = std::mem::take(&mut self.unanswered);
+            let prepare = self.client.prepare(statement.postgres());
+            let prepare = prepare.map(|prepared| prepared.map_err(|error| (statement.name, error)));
+            let prepared = answered(self.answer_timeout, behind(unanswered, prepare)).await?.map_err(failed)?;
             self.prepared.insert(statement.name, prepared);
         }
         Ok(())
     }
 
-    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
-        self.answered(self.client.batch_execute("BEGIN")).await?.map_err(|error| unavailable(&error))
+    /// Begins a transaction, and waits for nothing: the first statement follows at once.
+    pub(super) fn begin(&mut self) {
+        let is_stale = self.planned_at.elapsed() >= REPLAN;
+        if is_stale {
+            self.planned_at = Instant::now();
+        }
+        self.begin_as(if is_stale { "DISCARD PLANS; BEGIN" } else { "BEGIN" });
     }
 
+    /// As [`Self::begin`], for a transaction in which every statement sees the same moment, and none writes.
+    pub(crate) fn begin_snapshot(&mut self) {
+        self.begin_as("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    }
+
+    fn begin_as(&mut self, begin: &'static str) {
+        let client = Arc::clone(&self.client);
+        let answer = async move { client.batch_execute(begin).await.map(|()| Vec::new()) };
+        self.unanswered = vec![Sent { name: "begin", answer: sent(answer) }];
+        self.in_transaction = true;
+    }
+
+    /// Commits. Sent behind whatever has been written: when that fails, the server rolls back instead.
     pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
         self.warned.store(false, Ordering::SeqCst);
-        match self.answered(self.client.batch_execute("COMMIT")).await {
+        self.in_transaction = false;
+        let unanswered = std::mem::take(&mut self.unanswered);
+        let commit = self.client.batch_execute("COMMIT");
+        let commit = commit.map(|committed| committed.map_err(|error| ("commit", error)));
+        match answered(self.answer_timeout, behind(unanswered, commit)).await {
             Ok(Ok(())) if self.warned.load(Ordering::SeqCst) => Err(StoreError::OutcomeUnknown),
             Ok(Ok(())) => Ok(()),
             // An ERROR is the server's word that nothing was committed. Anything worse, or no word at all, is not.
-            Ok(Err(error)) => match error.as_db_error() {
-                Some(reason) if reason.parsed_severity() == Some(Severity::Error) => Err(refused("commit", reason)),
+            Ok(Err((name, error))) => match error.as_db_error() {
+                Some(reason) if reason.parsed_severity() == Some(Severity::Error) => Err(refused(name, reason)),
                 _ => Err(StoreError::OutcomeUnknown),
             },
             Err(_) => Err(StoreError::OutcomeUnknown),
@@ -176,24 +268,28 @@ impl Connection {
     }
 
     pub(super) async fn rollback(&mut self) -> Result<(), StoreError> {
-        self.answered(self.client.batch_execute("ROLLBACK")).await?.map_err(|error| unavailable(&error))
+        self.unanswered.clear();
+        // A commit that fails ends its transaction too.
+        if !std::mem::take(&mut self.in_transaction) {
+            return Ok(());
+        }
+        answered(self.answer_timeout, self.client.batch_execute("ROLLBACK")).await?.map_err(|error| unavailable(&error))
     }
 
-    /// Waits for the server's answer for as long as it may take.
-    async fn answered<T>(&self, answer: impl Future<Output = T>) -> Result<T, StoreError> {
-        tokio::time::timeout(self.answer_timeout, answer).await.map_err(|_| silent())
+    /// Has nothing made durable from now on: for notifications, whose commits would take the disk from those that matter.
+    pub(crate) async fn make_nothing_durable(&mut self) -> Result<(), StoreError> {
+        let settings = self.client.batch_execute("SET synchronous_commit = off");
+        answered(self.answer_timeout, settings).await?.map_err(|error| unavailable(&error))
     }
 
     /// Sends a notification to everyone who listens on the channel.
-    pub(crate) async fn notify(&self, channel: &str, payload: &str) -> Result<(), StoreError> {
-        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&channel, Type::TEXT), (&payload, Type::TEXT)];
-        let sent = self.answered(self.client.query_typed("SELECT pg_notify($1, $2)", &parameters)).await?;
-        sent.map(|_| ()).map_err(|error| unavailable(&error))
+    pub(crate) async fn notify(&mut self, channel: &str, payload: &str) -> Result<(), StoreError> {
+        self.rows(&statement::NOTIFY, &[channel.into(), payload.into()]).await.map(|_| ())
     }
 
     /// Listens on a channel.
-    pub(crate) async fn listen(&self, channel: &str) -> Result<(), StoreError> {
-        self.answered(self.client.batch_execute(&format!("LISTEN {channel}"))).await?.map_err(|error| unavailable(&error))
+    pub(crate) async fn listen(&mut self, channel: &str) -> Result<(), StoreError> {
+        answered(self.answer_timeout, self.client.batch_execute(&format!("LISTEN {channel}"))).await?.map_err(|error| unavailable(&error))
     }
 }
 
@@ -269,8 +365,49 @@ fn cells(row: &tokio_postgres::Row, first: usize) -> Result<Vec<Cell>, StoreErro
         .collect()
 }
 
-fn failed(statement: &Statement, error: &tokio_postgres::Error) -> StoreError {
-    error.as_db_error().map_or_else(|| unavailable(error), |reason| refused(statement.name, reason))
+/// The first column of a batch's statement says which of the batch's rows it answers.
+fn numbered(rows: &[tokio_postgres::Row]) -> Result<Vec<NumberedRow>, StoreError> {
+    (rows.iter())
+        .map(|row| {
+            let number: i64 = row.try_get(0).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+            Ok((usize::try_from(number).unwrap_or_default(), Row(cells(row, 1)?)))
+        })
+        .collect()
+}
+
+/// Waits for the server's answer for as long as it may take.
+async fn answered<T>(answer_timeout: Duration, answer: impl Future<Output = T>) -> Result<T, StoreError> {
+    tokio::time::timeout(answer_timeout, answer).await.map_err(|_| silent())
+}
+
+/// A statement is sent when its answer is first asked for. This asks, and leaves the answer for later.
+fn sent(answer: impl Future<Output = Answer> + Send + 'static) -> BoxFuture<'static, Answer> {
+    let mut answer = answer.boxed();
+    match (&mut answer).now_or_never() {
+        Some(failed) => std::future::ready(failed).boxed(),
+        None => answer,
+    }
+}
+
+/// Which statement went wrong, and how.
+type Failure = (&'static str, tokio_postgres::Error);
+
+/// Sends the last statement and waits for all answers, in their order: the first that went wrong is the reason why those
+/// behind it did.
+async fn behind<T>(unanswered: Vec<Sent>, last: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let mut last = std::pin::pin!(last);
+    let at_once = last.as_mut().now_or_never();
+    for Sent { name, answer } in unanswered {
+        answer.await.map_err(|error| (name, error))?;
+    }
+    match at_once {
+        Some(answer) => answer,
+        None => last.await,
+    }
+}
+
+fn failed((name, error): Failure) -> StoreError {
+    error.as_db_error().map_or_else(|| unavailable(&error), |reason| refused(name, reason))
 }
 
 /// What the server's word means: that the statement is wrong, or that this is not the time for it.

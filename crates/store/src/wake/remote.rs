@@ -86,8 +86,10 @@ pub(crate) fn start(url: &PostgresUrl, wake: &Arc<Wake>, hints: Arc<Hints>) -> V
 
 async fn tell(url: PostgresUrl, own_id: String, hints: Arc<Hints>) {
     loop {
-        if let Ok(connection) = Connection::open(&url).await {
-            tell_over(&connection, &own_id, &hints).await;
+        if let Ok(mut connection) = Connection::open(&url).await
+            && connection.make_nothing_durable().await.is_ok()
+        {
+            tell_over(&mut connection, &own_id, &hints).await;
         }
         tokio::time::sleep(RECONNECT).await;
     }
@@ -95,7 +97,7 @@ async fn tell(url: PostgresUrl, own_id: String, hints: Arc<Hints>) {
 
 /// Tells until the connection fails. What it failed with is told over the next one: that a key was revoked must not be
 /// forgotten.
-async fn tell_over(connection: &Connection, own_id: &str, hints: &Hints) {
+async fn tell_over(connection: &mut Connection, own_id: &str, hints: &Hints) {
     loop {
         let effects = hints.take().await;
         for payload in payloads(own_id, &effects) {
@@ -110,15 +112,14 @@ async fn tell_over(connection: &Connection, own_id: &str, hints: &Hints) {
 async fn listen(url: PostgresUrl, own_id: String, wake: Arc<Wake>) {
     loop {
         let (sender, mut inbox) = mpsc::channel(INBOX);
-        match Connection::open_listening(&url, Some(sender)).await {
-            Ok(connection) if connection.listen(CHANNEL).await.is_ok() => {
-                // What was said before this connection listened was missed.
-                wake.tell_everyone();
-                while let Some(notification) = inbox.recv().await {
-                    hear(&own_id, &notification, &wake);
-                }
+        if let Ok(mut connection) = Connection::open_listening(&url, Some(sender)).await
+            && connection.listen(CHANNEL).await.is_ok()
+        {
+            // What was said before this connection listened was missed.
+            wake.tell_everyone();
+            while let Some(notification) = inbox.recv().await {
+                hear(&own_id, &notification, &wake);
             }
-            _ => {}
         }
         tokio::time::sleep(RECONNECT).await;
     }

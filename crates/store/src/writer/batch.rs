@@ -2,15 +2,15 @@
 
 use tokio::sync::mpsc;
 
-use super::Command;
+use super::{Command, Means};
 use crate::admission::{self, PendingAdmission};
 use crate::audit::Audit;
 use crate::counters::Counters;
+use crate::desk::{self, PendingPull};
 use crate::effects::Effects;
 use crate::error::StoreError;
 use crate::operation::{Operation, Transaction};
 use crate::session::Session;
-use crate::settings::Settings;
 use crate::wake::Wake;
 
 /// How often an operation is tried that other transactions stand in the way of. Each try waits for those before it, so
@@ -21,10 +21,19 @@ const TRIES: usize = 4;
 #[derive(Default)]
 pub(super) struct Batch {
     admissions: Vec<PendingAdmission>,
+    pulls: Vec<PendingPull>,
     operations: Vec<Box<dyn Operation>>,
 }
 
 impl Batch {
+    pub(super) fn of(commands: Vec<Command>) -> Self {
+        let mut batch = Self::default();
+        for command in commands {
+            batch.take(command);
+        }
+        batch
+    }
+
     /// Takes what has queued behind `first`, up to `most`. Returns whether the writer is to end after this batch.
     pub(super) fn gather(&mut self, first: Command, receiver: &mut mpsc::Receiver<Command>, most: usize) -> bool {
         let mut closing = self.take(first);
@@ -45,13 +54,14 @@ impl Batch {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.admissions.len() + self.operations.len()
+        self.admissions.len() + self.pulls.len() + self.operations.len()
     }
 
     /// Whether the command asks to close.
     fn take(&mut self, command: Command) -> bool {
         match command {
             Command::Admit(admission) => self.admissions.push(*admission),
+            Command::Pull(pull) => self.pulls.push(*pull),
             Command::Run(operation) => self.operations.push(operation),
             Command::Close => return true,
         }
@@ -59,20 +69,19 @@ impl Batch {
     }
 
     /// Commits the batch and answers everyone in it. `Err`: the connection must not be used again.
-    pub(super) async fn process(mut self, mut session: Session<'_>, settings: &Settings, wake: &Wake) -> Result<(), StoreError> {
+    pub(super) async fn process(mut self, mut session: Session<'_>, means: &mut Means) -> Result<(), StoreError> {
         if self.len() == 0 {
             return Ok(());
         }
-        let committed =
-            if self.len() == 1 { self.commit_alone(&mut session, settings).await } else { self.commit(&mut session, settings).await };
+        let committed = if self.len() == 1 { self.commit_alone(&mut session, means).await } else { self.commit(&mut session, means).await };
         let failed = match committed {
             Ok(effects) => {
-                self.tell(wake, effects);
+                self.tell(&means.wake, effects);
                 return Ok(());
             }
             Err(failed) => failed,
         };
-        wake.tell(failed.possible.clone());
+        means.wake.tell(failed.possible.clone());
         if self.len() == 1 || failed.is_fatal {
             tracing::error!(error = %failed.error, operations = self.len(), "transaction failed");
             self.answer(&Err(failed.error.clone()));
@@ -82,11 +91,11 @@ impl Batch {
         tracing::warn!(error = %failed.error, operations = self.len(), "batch failed, running its operations one by one");
         let mut alone = self.split();
         while let Some(mut batch) = alone.next() {
-            match batch.commit_alone(&mut session, settings).await {
-                Ok(effects) => batch.tell(wake, effects),
+            match batch.commit_alone(&mut session, means).await {
+                Ok(effects) => batch.tell(&means.wake, effects),
                 Err(failed) => {
                     tracing::error!(error = %failed.error, "transaction failed");
-                    wake.tell(failed.possible.clone());
+                    means.wake.tell(failed.possible.clone());
                     batch.answer(&Err(failed.error.clone()));
                     if failed.is_fatal {
                         alone.for_each(|batch| batch.answer(&Err(failed.error.clone())));
@@ -100,21 +109,22 @@ impl Batch {
 
     /// Commits an operation that is alone in its transaction: one that other transactions stood in the way of is tried
     /// again.
-    async fn commit_alone(&mut self, session: &mut Session<'_>, settings: &Settings) -> Result<Effects, Failed> {
+    async fn commit_alone(&mut self, session: &mut Session<'_>, means: &mut Means) -> Result<Effects, Failed> {
         for _ in 1..TRIES {
-            match self.commit(session, settings).await {
+            match self.commit(session, means).await {
                 Err(Failed { error: StoreError::Conflict(reason), is_fatal: false, .. }) => tracing::warn!(reason, "trying again"),
                 settled => return settled,
             }
         }
-        self.commit(session, settings).await
+        self.commit(session, means).await
     }
 
-    async fn commit(&mut self, session: &mut Session<'_>, settings: &Settings) -> Result<Effects, Failed> {
+    async fn commit(&mut self, session: &mut Session<'_>, means: &mut Means) -> Result<Effects, Failed> {
         session.begin().await.map_err(Failed::fatal)?;
         let mut transaction = Transaction {
             session: session.reborrow(),
-            settings,
+            settings: &means.settings,
+            nonces: &mut means.nonces,
             effects: Effects::default(),
             counters: Counters::default(),
             audit: Audit::default(),
@@ -140,6 +150,7 @@ impl Batch {
 
     async fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), StoreError> {
         admission::admit(transaction, &mut self.admissions).await?;
+        desk::serve(transaction, &mut self.pulls).await?;
         for operation in &mut self.operations {
             operation.run(transaction).await?;
         }
@@ -160,15 +171,19 @@ impl Batch {
         for admission in self.admissions {
             admission.answer(committed.clone());
         }
+        for pull in self.pulls {
+            pull.answer(committed.clone());
+        }
         for operation in self.operations {
             operation.answer(committed.clone());
         }
     }
 
     fn split(self) -> impl Iterator<Item = Self> {
-        let admissions = self.admissions.into_iter().map(|admission| Self { admissions: vec![admission], operations: Vec::new() });
-        let operations = self.operations.into_iter().map(|operation| Self { admissions: Vec::new(), operations: vec![operation] });
-        admissions.chain(operations)
+        let admissions = self.admissions.into_iter().map(|admission| Self { admissions: vec![admission], ..Self::default() });
+        let pulls = self.pulls.into_iter().map(|pull| Self { pulls: vec![pull], ..Self::default() });
+        let operations = self.operations.into_iter().map(|operation| Self { operations: vec![operation], ..Self::default() });
+        admissions.chain(pulls).chain(operations)
     }
 }
 

@@ -5,28 +5,52 @@
 mod batch;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+mod turns;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 
 use protocol::{AccountId, DeviceId};
 use tokio::sync::mpsc;
 
+use self::turns::{Entry, Turns, WORK_OF_OTHERS};
 use crate::admission::PendingAdmission;
+use crate::desk::PendingPull;
 use crate::error::StoreError;
+use crate::nonce::Ring;
 use crate::operation::Operation;
+use crate::settings::Settings;
+use crate::wake::Wake;
 
 /// Operations that may wait for one writer. At 50,000 a second this is a tenth of a second's work: whoever comes later
 /// is better told to come again.
 const QUEUE_LENGTH: usize = 4_096;
 
+/// Whose turn it is when an operation belongs to no account in particular.
+const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
+
 /// What can be asked of a writer.
 pub(crate) enum Command {
     /// Admissions are batched among themselves: one statement serves many.
     Admit(Box<PendingAdmission>),
+    /// So are pulls and reports.
+    Pull(Box<PendingPull>),
     /// Everything else runs one after the other.
     Run(Box<dyn Operation>),
     /// Finish what has queued, then end.
     Close,
+}
+
+/// What a writer has beside its connection.
+pub(crate) struct Means {
+    settings: Arc<Settings>,
+    wake: Arc<Wake>,
+    nonces: Ring,
+}
+
+impl Means {
+    fn new(settings: &Arc<Settings>, wake: &Arc<Wake>) -> Self {
+        Self { settings: Arc::clone(settings), wake: Arc::clone(wake), nonces: Ring::default() }
+    }
 }
 
 /// The queues before the writers.
@@ -34,16 +58,19 @@ pub(crate) enum Command {
 pub(crate) struct Lanes {
     /// Accounts are spread over these by hash, so that an account's admissions meet in one batch.
     admissions: Vec<mpsc::Sender<Command>>,
-    /// Everything else takes turns over these.
-    operations: Vec<mpsc::Sender<Command>>,
-    turn: AtomicUsize,
+    operations: Operations,
+}
+
+/// The queue of everything else.
+#[derive(Debug)]
+enum Operations {
+    /// On SQLite the one writer serves all in the order in which they come.
+    Lane(mpsc::Sender<Command>),
+    /// On PostgreSQL accounts take turns.
+    Turns(Arc<Turns>),
 }
 
 impl Lanes {
-    fn new(admissions: Vec<mpsc::Sender<Command>>, operations: Vec<mpsc::Sender<Command>>) -> Self {
-        Self { admissions, operations, turn: AtomicUsize::new(0) }
-    }
-
     /// Queues an admission, or says at once that there is no room.
     pub(crate) fn admit(&self, account: AccountId, admission: PendingAdmission) -> Result<(), StoreError> {
         // The last bytes of an id are random.
@@ -51,36 +78,61 @@ impl Lanes {
         queue(&self.admissions[lane], Command::Admit(Box::new(admission)))
     }
 
-    /// Queues an operation, or says at once that there is no room.
-    pub(crate) fn run(&self, operation: Box<dyn Operation>) -> Result<(), StoreError> {
-        let lane = self.turn.fetch_add(1, Ordering::Relaxed) % self.operations.len();
-        queue(&self.operations[lane], Command::Run(operation))
+    /// Queues a pull, or says at once that there is no room.
+    pub(crate) fn pull(&self, pull: PendingPull) -> Result<(), StoreError> {
+        let order = &pull.order;
+        let work = 1 + order.results.len() + usize::try_from(order.max).unwrap_or(usize::MAX);
+        let (account, device) = (order.account, Some(order.device));
+        self.operations.put(account, device, work, Command::Pull(Box::new(pull)))
     }
 
-    /// Queues an operation of a device, or says at once that there is no room. A device's operations keep their order:
-    /// a pull that repeats another must find what that one has leased.
-    pub(crate) fn run_for(&self, device: DeviceId, operation: Box<dyn Operation>) -> Result<(), StoreError> {
-        let lane = usize::from(device.as_bytes()[15]) % self.operations.len();
-        queue(&self.operations[lane], Command::Run(operation))
+    /// Queues an operation of an account, or of none, or says at once that there is no room.
+    pub(crate) fn run(&self, account: Option<AccountId>, operation: Box<dyn Operation>) -> Result<(), StoreError> {
+        self.operations.put(account.unwrap_or(NOBODY), None, WORK_OF_OTHERS, Command::Run(operation))
+    }
+
+    /// Queues an operation of a device behind whatever the device has asked for before, or says at once that there is no
+    /// room.
+    pub(crate) fn run_for(&self, account: AccountId, device: DeviceId, operation: Box<dyn Operation>) -> Result<(), StoreError> {
+        self.operations.put(account, Some(device), WORK_OF_OTHERS, Command::Run(operation))
     }
 
     /// Asks every writer to finish what has queued and end.
     pub(crate) async fn close(&self) {
-        for lane in self.admissions.iter().chain(&self.operations) {
+        for lane in &self.admissions {
             let _ = lane.send(Command::Close).await;
+        }
+        if let Operations::Turns(turns) = &self.operations {
+            turns.close();
         }
     }
 
     /// Whether a writer has ended.
     pub(crate) fn is_closed(&self) -> bool {
-        self.admissions.iter().chain(&self.operations).any(mpsc::Sender::is_closed)
+        let is_closed = match &self.operations {
+            Operations::Lane(lane) => lane.is_closed(),
+            Operations::Turns(turns) => turns.is_closed(),
+        };
+        is_closed || self.admissions.iter().any(mpsc::Sender::is_closed)
     }
 
     /// Operations that wait.
     pub(crate) fn queued(&self) -> usize {
-        // On SQLite the two are one lane.
-        let others = self.operations.iter().filter(|lane| !self.admissions.iter().any(|known| known.same_channel(lane)));
-        self.admissions.iter().chain(others).map(|lane| lane.max_capacity() - lane.capacity()).sum()
+        let others = match &self.operations {
+            // The same lane as that of admissions.
+            Operations::Lane(_) => 0,
+            Operations::Turns(turns) => turns.waiting(),
+        };
+        self.admissions.iter().map(|lane| lane.max_capacity() - lane.capacity()).sum::<usize>() + others
+    }
+}
+
+impl Operations {
+    fn put(&self, account: AccountId, device: Option<DeviceId>, work: usize, command: Command) -> Result<(), StoreError> {
+        match self {
+            Self::Lane(lane) => queue(lane, command),
+            Self::Turns(turns) => turns.put(Entry { account, device, work, command }),
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::{Command, Lanes, QUEUE_LENGTH};
+use super::turns::Turns;
+use super::{Command, Lanes, Means, Operations, QUEUE_LENGTH};
 use crate::error::StoreError;
 use crate::session::postgres::Connection;
 use crate::session::{PostgresUrl, Session};
@@ -21,8 +22,6 @@ const ADMISSION_WRITERS: usize = 2;
 const OPERATION_WRITERS: usize = 4;
 /// Admissions of one transaction.
 const MAX_ADMISSIONS: usize = 1_024;
-/// Other operations of one transaction: each is several round trips, and all of a batch wait for the last.
-const MAX_OPERATIONS: usize = 8;
 /// Pauses between attempts to connect: first and longest.
 const RECONNECT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
@@ -33,41 +32,69 @@ pub(crate) async fn start(
     wake: &Arc<Wake>,
 ) -> Result<(Lanes, Vec<JoinHandle<()>>), StoreError> {
     let mut tasks = Vec::new();
-    let mut lanes = (Vec::new(), Vec::new());
-    for number in 0..ADMISSION_WRITERS + OPERATION_WRITERS {
+    let mut admissions = Vec::new();
+    for _ in 0..ADMISSION_WRITERS {
         let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
-        let (lane, most) = if number < ADMISSION_WRITERS { (&mut lanes.0, MAX_ADMISSIONS) } else { (&mut lanes.1, MAX_OPERATIONS) };
-        lane.push(sender);
-        let writer = Writer { line: Line::open(url.clone()).await?, settings: Arc::clone(settings), wake: Arc::clone(wake), most };
-        tasks.push(tokio::spawn(writer.run(receiver)));
+        admissions.push(sender);
+        tasks.push(tokio::spawn(Writer::open(url, settings, wake).await?.admit(receiver)));
     }
-    Ok((Lanes::new(lanes.0, lanes.1), tasks))
+    let turns = Arc::new(Turns::new(OPERATION_WRITERS));
+    for _ in 0..OPERATION_WRITERS {
+        tasks.push(tokio::spawn(Writer::open(url, settings, wake).await?.operate(Arc::clone(&turns))));
+    }
+    Ok((Lanes { admissions, operations: Operations::Turns(turns) }, tasks))
 }
 
 struct Writer {
     line: Line,
-    settings: Arc<Settings>,
-    wake: Arc<Wake>,
-    most: usize,
+    means: Means,
 }
 
 impl Writer {
-    async fn run(mut self, mut receiver: mpsc::Receiver<Command>) {
+    async fn open(url: &PostgresUrl, settings: &Arc<Settings>, wake: &Arc<Wake>) -> Result<Self, StoreError> {
+        Ok(Self { line: Line::open(url.clone()).await?, means: Means::new(settings, wake) })
+    }
+
+    /// Serves admissions.
+    async fn admit(mut self, mut receiver: mpsc::Receiver<Command>) {
         while let Some(first) = receiver.recv().await {
+            // Those who have just been answered are about to ask again: they go first, and come along.
+            tokio::task::yield_now().await;
             let mut batch = Batch::default();
-            let closing = batch.gather(first, &mut receiver, self.most);
-            match self.line.connection().await {
-                Ok(connection) => {
-                    if batch.process(Session::Postgres(connection), &self.settings, &self.wake).await.is_err() {
-                        self.line.hang_up();
-                    }
-                }
-                Err(error) => batch.answer(&Err(error)),
-            }
+            let closing = batch.gather(first, &mut receiver, MAX_ADMISSIONS);
+            self.process(batch).await;
             if closing {
                 return;
             }
         }
+    }
+
+    /// Serves everything else.
+    async fn operate(mut self, turns: Arc<Turns>) {
+        let _leaves = Leaves(Arc::clone(&turns));
+        while let Some(mut turn) = turns.take().await {
+            self.process(Batch::of(std::mem::take(&mut turn.commands))).await;
+        }
+    }
+
+    async fn process(&mut self, batch: Batch) {
+        match self.line.connection().await {
+            Ok(connection) => {
+                if batch.process(Session::Postgres(connection), &mut self.means).await.is_err() {
+                    self.line.hang_up();
+                }
+            }
+            Err(error) => batch.answer(&Err(error)),
+        }
+    }
+}
+
+/// Notes that a writer has ended, in whichever way.
+struct Leaves(Arc<Turns>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.0.lose_writer();
     }
 }
 

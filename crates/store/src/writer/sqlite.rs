@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
-use super::{Command, Lanes, QUEUE_LENGTH};
+use super::{Command, Lanes, Means, Operations, QUEUE_LENGTH};
 use crate::error::StoreError;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -18,20 +18,21 @@ use crate::wake::Wake;
 const MAX_BATCH: usize = 1_024;
 
 /// Starts the writer's thread.
-pub(crate) fn start(connection: Connection, settings: Arc<Settings>, wake: Arc<Wake>) -> Result<(Lanes, JoinHandle<()>), StoreError> {
+pub(crate) fn start(connection: Connection, settings: &Arc<Settings>, wake: &Arc<Wake>) -> Result<(Lanes, JoinHandle<()>), StoreError> {
     let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
+    let means = Means::new(settings, wake);
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || run(connection, receiver, &settings, &wake))
+        .spawn(move || run(connection, receiver, means))
         .map_err(|error| StoreError::Setup(format!("the writer's thread cannot be started: {error}")))?;
-    Ok((Lanes::new(vec![sender.clone()], vec![sender]), thread))
+    Ok((Lanes { admissions: vec![sender.clone()], operations: Operations::Lane(sender) }, thread))
 }
 
-fn run(mut connection: Connection, mut receiver: mpsc::Receiver<Command>, settings: &Settings, wake: &Wake) {
+fn run(mut connection: Connection, mut receiver: mpsc::Receiver<Command>, mut means: Means) {
     while let Some(first) = receiver.blocking_recv() {
         let mut batch = Batch::default();
         let closing = batch.gather(first, &mut receiver, MAX_BATCH);
-        if let Err(error) = at_once(batch.process(Session::Sqlite(&mut connection), settings, wake)) {
+        if let Err(error) = at_once(batch.process(Session::Sqlite(&mut connection), &mut means)) {
             // The next batch begins with whatever state the file is in, as after a restart.
             tracing::error!(%error, "the database file failed");
         }

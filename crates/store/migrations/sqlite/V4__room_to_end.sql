@@ -1,0 +1,1 @@
+-- SQLite changes records in place; of PostgreSQL alone.

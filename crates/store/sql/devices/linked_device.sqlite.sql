@@ -1,0 +1,2 @@
+-- A device that was revoked while its pull waited gets nothing.
+SELECT 1 FROM devices WHERE account = $1 AND id = $2 AND revoked_at IS NULL

@@ -1,1 +1,0 @@
-SELECT tracking_url, expected_domain, context, expectation FROM jobs WHERE account = $1 AND id = $2

@@ -1,0 +1,1 @@
+SELECT slice FROM nonce_slots WHERE slot = $1

@@ -1,1 +1,0 @@
-SELECT slot, slice FROM nonce_slots
