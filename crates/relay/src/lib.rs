@@ -22,6 +22,7 @@ mod operator;
 mod path;
 mod problem;
 mod rate;
+mod refusals;
 mod relay;
 mod route;
 mod router;

@@ -59,6 +59,19 @@ pub(crate) async fn reread(state: Shared) {
     }
 }
 
+/// Writes refusals down as they gather, until the relay drains; the last are written at its end.
+pub(crate) async fn record_refusals(state: Shared) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = state.draining.cancelled() => return,
+        }
+        state.refusals.flush(&state.store, false).await;
+    }
+}
+
 /// Whether another step would find more.
 async fn step(state: &Shared) -> bool {
     let jitter = f64::from(u32::from_le_bytes(random_bytes())) / f64::from(u32::MAX);

@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use crate::answer::REQUEST_ID;
 use crate::ingress::limits::Limits;
+use crate::refusals::Witness;
 use crate::state::Shared;
 
 /// Every way in which a request is refused.
@@ -152,7 +153,7 @@ impl Refusal {
         }
     }
 
-    fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::MalformedJson(detail) => format!("{detail}. Send one JSON object without duplicate members."),
             Self::InvalidParameter { name, detail } => format!("{name}: {detail}."),
@@ -343,6 +344,8 @@ impl IntoResponse for Refused {
 pub(crate) async fn write(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
     let request_id = state.new_request_id();
     request.extensions_mut().insert(request_id);
+    let witness = Witness::default();
+    request.extensions_mut().insert(witness.clone());
     let challenge = challenge(request.uri().path());
     let span = tracing::info_span!("request", id = %request_id);
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -351,6 +354,9 @@ pub(crate) async fn write(State(state): State<Shared>, mut request: Request, nex
     let Some(refusal) = response.extensions_mut().remove::<Refusal>() else { return response };
     let code = refusal.code();
     state.metrics.refused(code);
+    if let Some(proven) = witness.take() {
+        state.refusals.proven(&proven, &refusal, state.now());
+    }
     span.in_scope(|| match code {
         ProblemCode::Internal => tracing::error!(request_id = %request_id, "the relay failed at a request"),
         _ => tracing::debug!(%code, detail = refusal.detail(), "refused"),
@@ -413,6 +419,7 @@ mod tests {
             Refusal::AddressLimited { retry_after: 1 },
             Refusal::QuotaExceeded { used: 1, limit: 1, renews_at: now, retry_after: 1 },
             Refusal::BacklogFull { waiting: 1, limit: 1 },
+            Refusal::TooManyStreams { limit: 8 },
             Refusal::Overloaded,
             Refusal::OutcomeUnknown,
             Refusal::Internal,

@@ -22,6 +22,7 @@ use crate::live;
 use crate::maintenance;
 use crate::metrics::Metrics;
 use crate::operator::PendingLink;
+use crate::refusals::Refusals;
 use crate::router;
 use crate::server::{self, Service};
 use crate::state::{RelayState, Shared};
@@ -122,6 +123,7 @@ impl Relay {
         tasks.spawn(maintenance::prune(Arc::clone(&state)));
         tasks.spawn(key_upkeep::note_use(Arc::clone(&state), config.key_use_interval));
         tasks.spawn(key_upkeep::follow_sealing(Arc::clone(&state)));
+        tasks.spawn(maintenance::record_refusals(Arc::clone(&state)));
         tasks.spawn(clock_skew::watch(Arc::clone(&state)));
         tasks.close();
         tracing::info!(%address, public_url = state.public_url, "relay started");
@@ -189,6 +191,7 @@ impl Relay {
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("requests were still under way at the end of the shutdown time");
         }
+        self.state.refusals.flush(&self.state.store, true).await;
         self.state.store.close().await;
         tracing::info!("relay stopped");
     }
@@ -226,6 +229,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         bodies: Bodies::new(config.held_body_bytes),
         streams: live::Places::default(),
         sealing_source: config.secrets.sealing_source().clone(),
+        refusals: Refusals::default(),
         operator_token: config.secrets.operator_token().clone(),
         operator_account: account.id,
         // A hash: not where requests are served.

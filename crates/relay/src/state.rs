@@ -13,6 +13,7 @@ use crate::edge::{AddressLimits, TrustedProxies};
 use crate::keys::Keys;
 use crate::live::Places;
 use crate::metrics::Metrics;
+use crate::refusals::Refusals;
 use crate::sealing_source::SealingSource;
 
 /// The state behind every route; cloned for each request.
@@ -38,6 +39,8 @@ pub(crate) struct RelayState {
     /// Event streams that are open.
     pub(crate) streams: Places,
     pub(crate) sealing_source: SealingSource,
+    /// What was refused of late.
+    pub(crate) refusals: Refusals,
     pub(crate) operator_token: Secret,
     pub(crate) operator_account: protocol::AccountId,
     pub(crate) passphrases: Passphrases,

@@ -1,79 +1,30 @@
-//! Finds the mistake behind a signature that does not match: signs the same request in every way that callers are known
-//! to get wrong, and says which of them gives the signature in question.
+//! Finds the mistake behind a signature that does not match, as [`protocol::signature::mistakes`] does, and looks at the
+//! secret besides: here it is at hand.
 
 use protocol::Secret;
 use protocol::signature::SignedTarget;
+use protocol::signature::mistakes::{self, Attempt};
 
 use super::spelled::Spelled;
 
 /// What was probably done differently, in words for the caller; `None` when no known mistake explains the signature.
 pub(crate) fn explain(request: &Spelled, signature: &str) -> Option<String> {
     let wanted = signature.to_ascii_lowercase();
-    let fits = |request: &Spelled| request.headers().signature() == wanted;
-    let bodies = bodies(&request.body).into_iter().map(|(words, body)| (words, Spelled { body, ..request.clone() }));
-    let secrets = secrets(request.secret.expose()).into_iter().map(|(words, secret)| (words, Spelled { secret, ..request.clone() }));
-    let others = [
-        ("the timestamp is in milliseconds; it must be in seconds", request.timestamp.checked_mul(1_000)),
-        ("the timestamp here is in milliseconds; the signature was made over seconds", Some(request.timestamp / 1_000)),
-    ]
-    .into_iter()
-    .filter_map(|(words, timestamp)| Some((words.to_owned(), Spelled { timestamp: timestamp?, ..request.clone() })));
-    let targets = targets(request);
-    bodies
-        .chain(secrets)
-        .chain(others)
-        .chain(targets)
-        .find(|(_, variation)| fits(variation))
-        .map(|(words, _)| words)
-        .or_else(|| (other_base(request) == wanted).then(|| other_base_words(request)))
-}
-
-fn bodies(body: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut variations: Vec<(&str, Vec<u8>)> = Vec::new();
-    for (end, name) in [(&b"\r\n"[..], "a carriage return and line feed"), (b"\n", "a line feed")] {
-        if let Some(shorter) = body.strip_suffix(end) {
-            let words = if name.starts_with("a carriage") {
-                "the signature is over the body without the carriage return and line feed at its end"
-            } else {
-                "the signature is over the body without the line feed at its end (`printf %s` adds none, `echo` does)"
-            };
-            variations.push((words, shorter.to_vec()));
-        }
-    }
-    variations
-        .push(("the signature is over the body with a line feed after it (`echo` adds one, `printf %s` does not)", [body, b"\n"].concat()));
-    variations.push(("the signature is over the body with a carriage return and line feed after it", [body, b"\r\n"].concat()));
-    variations.push(("the signature is over no body at all", Vec::new()));
-    if let Some(rest) = body.strip_prefix(b"\xef\xbb\xbf") {
-        variations.push(("the signature is over the body without its byte order mark", rest.to_vec()));
-    }
-    variations.push(("the signature is over the body with a byte order mark before it", [b"\xef\xbb\xbf", body].concat()));
-    let unix: Vec<u8> = String::from_utf8_lossy(body).replace("\r\n", "\n").into_bytes();
-    variations.push(("the signature is over the body with line feeds instead of carriage returns and line feeds", unix));
-    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) {
-        let again = "the JSON was written anew between signing and sending: sign the very bytes that are sent";
-        variations.extend([serde_json::to_vec(&value), serde_json::to_vec_pretty(&value)].into_iter().flatten().map(|body| (again, body)));
-        variations.push((again, spaced(&value).into_bytes()));
-    }
-    variations.into_iter().map(|(words, body)| (words.to_owned(), body)).collect()
-}
-
-/// JSON as Python writes it by default: a space after each colon and comma outside of strings.
-fn spaced(value: &serde_json::Value) -> String {
-    let (mut text, mut in_string, mut escaped) = (String::new(), false, false);
-    for c in value.to_string().chars() {
-        text.push(c);
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-        } else {
-            in_string = c == '"';
-            if matches!(c, ':' | ',') {
-                text.push(' ');
-            }
-        }
-    }
-    text
+    let attempt = Attempt {
+        method: request.method.clone(),
+        target: request.target.clone(),
+        timestamp: request.timestamp.to_string(),
+        nonce: request.nonce.clone(),
+        body: request.body.clone(),
+    };
+    let fits = |attempt: &Attempt, target: SignedTarget<'_>| {
+        let Ok(timestamp) = attempt.timestamp.parse() else { return false };
+        let (method, path, body) = (attempt.method.clone(), attempt.target.clone(), attempt.body.clone());
+        Spelled { method, target: path, timestamp, body, ..request.clone() }.signature_for(target) == wanted
+    };
+    let secrets = || secrets(request.secret.expose()).into_iter().map(|(words, secret)| (words, Spelled { secret, ..request.clone() }));
+    mistakes::explain(&attempt, fits)
+        .or_else(|| secrets().find(|(_, variation)| variation.headers().signature() == wanted).map(|(words, _)| words))
 }
 
 fn secrets(secret: &str) -> Vec<(String, Secret)> {
@@ -86,33 +37,6 @@ fn secrets(secret: &str) -> Vec<(String, Secret)> {
         variations.push((words, rest.to_owned()));
     }
     variations.into_iter().map(|(words, secret)| (words, Secret::new(secret))).collect()
-}
-
-fn targets(request: &Spelled) -> Vec<(String, Spelled)> {
-    let mut variations = Vec::new();
-    let mut with = |words: String, method: &str, target: &str| {
-        variations.push((words, Spelled { method: method.to_owned(), target: target.to_owned(), ..request.clone() }));
-    };
-    with("the method must be in upper case".to_owned(), &request.method.to_ascii_lowercase(), &request.target);
-    if let Some((path, _)) = request.target.split_once('?') {
-        with("the query belongs to what is signed".to_owned(), &request.method, path);
-    }
-    for method in ["GET", "POST", "DELETE"] {
-        with(format!("the signature was made for {method}"), method, &request.target);
-    }
-    variations
-}
-
-/// The base of the fetch endpoint for another one, and the other way round.
-fn other_base(request: &Spelled) -> String {
-    match request.signed_target() {
-        SignedTarget::Fetch => request.signature_for(SignedTarget::Endpoint { method: &request.method, path_and_query: &request.target }),
-        SignedTarget::Endpoint { .. } => request.signature_for(SignedTarget::Fetch),
-    }
-}
-
-fn other_base_words(request: &Spelled) -> String {
-    format!("the parts were joined as for another endpoint; here they are joined as {}", request.signed_target().recipe())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod base;
 mod freshness;
 mod headers;
+pub mod mistakes;
 mod sign;
 mod verify;
 

@@ -7,6 +7,7 @@
 //! that may have it, and answers with its `page`.
 
 mod accounts;
+mod audit;
 mod browser;
 mod cookie;
 mod defence;
@@ -14,12 +15,14 @@ mod fault;
 mod form;
 mod here;
 mod invitation;
+mod live;
 mod me;
 mod navigation;
 mod newcomer;
 mod page;
 mod passphrase;
 mod people;
+mod requests;
 mod setup;
 mod sign_in;
 mod signed_in;
@@ -60,6 +63,10 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post(Console, "/me/sessions/{session}/end", me::end_session),
         // Members of an account.
         Route::get(Console, "/console/{account}", accounts::overview),
+        Route::get(Console, "/console/{account}/requests", requests::page),
+        Route::get(Console, "/console/{account}/audit", audit::page),
+        Route::get(Console, "/console/{account}/audit/export", audit::export),
+        Route::get(Console, "/console/{account}/events", live::events),
         Route::get(Console, "/console/{account}/people", people::page),
         Route::post(Console, "/console/{account}/people/invite", people::invite),
         Route::post(Console, "/console/{account}/people/invitations/{invitation}/withdraw", people::withdraw),

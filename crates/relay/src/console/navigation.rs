@@ -8,7 +8,11 @@ use ui::{Icon, Markup, html};
 use super::signed_in::Person;
 
 /// Pages of an account: group, the rest of the path, name, icon. A page is added to the navigation here.
-const PAGES: &[(Option<&str>, &str, &str, Icon)] = &[(Some("Account"), "/people", "People", Icon::People)];
+const PAGES: &[(Option<&str>, &str, &str, Icon)] = &[
+    (Some("Trust"), "/requests", "Requests", Icon::Requests),
+    (Some("Trust"), "/audit", "Audit", Icon::Audit),
+    (Some("Account"), "/people", "People", Icon::People),
+];
 
 /// An entry with its whole path.
 pub(super) struct Place {

@@ -86,10 +86,12 @@ pub(crate) async fn fetch(
     let items = payload.0.into_iter().enumerate().map(|(index, item)| one(&state, &caller, index, item));
     let admitted = join_all(items).await;
     let limits = Limits::known(&caller, caller.last_standing());
+    let proven = caller.proven("POST", "/api/links/fetch/batch");
     let answers = (admitted.into_iter())
         .map(|item| match item.and_then(|Admitted { job, replayed, .. }| answer::job(job, replayed, &state.public_url)) {
             Ok(job) => Answer { status: fetch::status_of(&job).as_u16(), job: Some(job), problem: None },
             Err(refusal) => {
+                state.refusals.proven(&proven, &refusal, caller.received_at);
                 let problem = refusal.problem(&state.public_url, request_id);
                 Answer { status: problem.status, job: None, problem: Some(problem) }
             }

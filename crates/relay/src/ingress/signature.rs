@@ -25,6 +25,7 @@ use crate::ingress::limits::Limits;
 use crate::keys::{CachedKey, SignedWith};
 use crate::problem::{Received, Refusal, Refused};
 use crate::rate::{Burst, BurstStanding};
+use crate::refusals::{Proven, Unproven, Witness};
 use crate::state::Shared;
 
 /// A payload that came under a valid, fresh signature. Made here and nowhere else.
@@ -166,18 +167,25 @@ async fn authenticate(
         Ok(()) => Some(signed_with),
         Err(fault) => {
             credentials::note(&key, fault);
+            let proven = Proven::new(&key, headers.nonce, method.as_str(), parts.uri.path());
+            state.refusals.in_terms(&proven, fault, received_at);
             None
         }
     });
     let Some(signed_with) = judged.flatten() else {
-        let received =
-            Received { body_bytes: body.len(), body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(body)), base: target.recipe() };
+        let body_sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(body));
+        let unproven = Unproven::new(received_at, headers, (method.as_str(), path_and_query), body, &body_sha256);
+        state.refusals.unproven(found.is_known.then_some(key.account), unproven);
+        let received = Received { body_bytes: body.len(), body_sha256, base: target.recipe() };
         return Err(Refused(None, Refusal::InvalidCredentials(received)));
     };
     edge::proven(state, &parts.extensions);
     let timestamp_seconds = headers.timestamp_seconds();
     let burst = key.burst.as_deref().map(Burst::last);
     let mut caller = Caller { key, signed_with, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, burst };
+    if let Some(witness) = parts.extensions.get::<Witness>() {
+        witness.saw(caller.proven(method.as_str(), parts.uri.path()));
+    }
     if let Err(stale) = state.store.settings().window.check(timestamp_seconds, received_at.seconds()) {
         return Err(caller.refused(state, stale_timestamp(stale.to_string(), received_at)).await);
     }
@@ -197,6 +205,11 @@ fn stale_timestamp(mut detail: String, server_time: UnixMillis) -> Refusal {
 }
 
 impl Caller {
+    /// Who sent a request to this target.
+    pub(crate) fn proven(&self, method: &str, path: &str) -> Proven {
+        Proven::new(&self.key, &self.nonce, method, path)
+    }
+
     /// A refusal of a request whose sender is known: it tells their limits, as every answer to them does.
     async fn refused(&self, state: &Shared, refusal: Refusal) -> Refused {
         Refused(Some(Limits::known(self, self.standing(state).await)), refusal)

@@ -29,6 +29,7 @@ mod one_packet;
 mod order;
 mod problems;
 mod races;
+mod refusals;
 mod rows;
 mod shutdown;
 mod signatures;
