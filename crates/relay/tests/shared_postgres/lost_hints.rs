@@ -14,7 +14,7 @@ use crate::rig::Rig;
 const MADE_UP: Duration = Duration::from_secs(6);
 
 /// The connections that tell, and those that listen.
-const TELLING: &str = "query LIKE 'SELECT pg_notify%'";
+const TELLING: &str = "query LIKE 'SELECT 1::bigint FROM pg_notify%'";
 const LISTENING: &str = "query LIKE 'LISTEN%'";
 
 fn cut(url: &str, which: &str) -> String {

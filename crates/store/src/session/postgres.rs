@@ -168,10 +168,8 @@ impl Connection {
 
     /// Runs batches in order, all of them sent before the first answer is waited for.
     pub(super) async fn all(&mut self, batches: &[Batch<'_>]) -> Result<Vec<Vec<NumberedRow>>, StoreError> {
-        let mut asked = Vec::with_capacity(batches.len());
-        for batch in batches {
-            asked.push(self.send(batch).await?);
-        }
+        self.prepare_all(batches).await?;
+        let asked: Vec<Option<Sent>> = batches.iter().map(|batch| self.send(batch)).collect();
         if asked.iter().all(Option::is_none) {
             return Ok(asked.iter().map(|_| Vec::new()).collect());
         }
@@ -193,27 +191,34 @@ impl Connection {
     /// Sends batches whose rows nobody wants, and waits for nothing: what goes wrong with them is told to whoever waits
     /// next, the commit at the latest.
     pub(super) async fn write(&mut self, batches: &[Batch<'_>]) -> Result<(), StoreError> {
+        self.prepare_all(batches).await?;
         for batch in batches {
-            if let Some(sent) = self.send(batch).await? {
-                self.unanswered.push(sent);
-            }
+            self.unanswered.extend(self.send(batch));
         }
         Ok(())
     }
 
-    /// Sends a batch, unless it is empty.
-    async fn send(&mut self, batch: &Batch<'_>) -> Result<Option<Sent>, StoreError> {
-        if batch.is_empty() {
-            return Ok(None);
+    /// Prepares before anything is sent: behind a statement that fails, the server refuses to prepare the next, and that
+    /// would be taken for what went wrong.
+    async fn prepare_all(&mut self, batches: &[Batch<'_>]) -> Result<(), StoreError> {
+        for batch in batches.iter().filter(|batch| !batch.is_empty()) {
+            self.prepare(batch.statement).await?;
         }
-        self.prepare(batch.statement).await?;
+        Ok(())
+    }
+
+    /// Sends a prepared batch, unless it is empty.
+    fn send(&self, batch: &Batch<'_>) -> Option<Sent> {
+        if batch.is_empty() {
+            return None;
+        }
         let prepared = self.prepared[batch.statement.name].clone();
         let columns: Vec<Column> = (prepared.params().iter().enumerate())
             .map(|(index, column)| Column::encode(column, batch.rows().len(), batch.column(index)))
             .collect();
         let client = Arc::clone(&self.client);
         let answer = async move { client.query_raw(&prepared, columns).await?.try_collect().await };
-        Ok(Some(Sent { name: batch.statement.name, answer: sent(answer) }))
+        Some(Sent { name: batch.statement.name, answer: sent(answer) })
     }
 
     async fn prepare(&mut self, statement: &'static Statement) -> Result<(), StoreError> {
