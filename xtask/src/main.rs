@@ -3,8 +3,10 @@
 mod bench;
 mod metadata;
 mod needs;
+mod openapi;
 mod repository;
 mod runner;
+mod schemathesis;
 mod test;
 mod tidy;
 
@@ -26,6 +28,8 @@ enum Command {
     Test,
     /// Arrows between crates, file sizes, dead files, links and words.
     Tidy,
+    /// Writes `docs/openapi.json` as the code has it.
+    Openapi,
     /// Builds and runs a benchmark in release mode: `cargo xtask bench admission --help`.
     Bench(bench::Arguments),
 }
@@ -34,6 +38,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let passed = match Arguments::parse().command {
         Command::Test => test::run()?,
         Command::Tidy => tidy::run()?,
+        Command::Openapi => openapi::run()?,
         Command::Bench(arguments) => bench::run(&arguments)?,
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -7,7 +7,7 @@ use std::time::Instant;
 use testkit::postgres::{SERVER_VARIABLE, Server};
 
 use crate::runner::{Tally, cargo};
-use crate::{metadata, needs, runner, tidy};
+use crate::{metadata, needs, runner, schemathesis, tidy};
 
 /// The room whose integration tests start the binary and look at it from outside: they run last.
 const END_TO_END_ROOM: &str = "cli";
@@ -23,6 +23,7 @@ struct Stage {
 /// Runs all stages; true when everything passed.
 pub(crate) fn run() -> anyhow::Result<bool> {
     needs::ensure()?;
+    schemathesis::ensure()?;
     // One server for all tests: each would else start its own, and most of the time of a quick test would be that.
     let server = Server::start(&["fsync=off", "max_connections=400"])?;
     let with_nextest = cargo_has("nextest");

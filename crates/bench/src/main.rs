@@ -13,6 +13,7 @@ mod machine;
 mod postgres;
 mod resolver;
 mod rig;
+mod unauthenticated;
 
 use clap::{Parser, Subcommand};
 
@@ -34,6 +35,8 @@ enum Benchmark {
     /// Links a second over HTTP beside curl and lychee, pages a second in a browser beside playwright, and which links of
     /// a mixed list need a browser.
     Resolver(resolver::Arguments),
+    /// Valid admissions beside a million requests that prove nothing.
+    Unauthenticated(unauthenticated::Arguments),
     /// Our side of the resolver's comparisons, in a process of its own.
     #[command(hide = true)]
     ResolveList(resolver::engine::Arguments),
@@ -44,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Admission(arguments) => admission::run(&arguments),
         Benchmark::Postgres(arguments) => postgres::run(&arguments),
         Benchmark::Resolver(arguments) => resolver::run(&arguments),
+        Benchmark::Unauthenticated(arguments) => unauthenticated::run(&arguments),
         Benchmark::ResolveList(arguments) => resolver::engine::run(&arguments),
     }
 }

@@ -1,7 +1,7 @@
 //! A relay to be measured: in this process, on a runtime of its own, with an empty database in a folder of its own or a
 //! database that others have made.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -27,7 +27,7 @@ pub(crate) struct Rig {
     key_id: KeyId,
     secret: Secret,
     // Last, so that the database is closed before its folder goes.
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl Rig {
@@ -35,7 +35,7 @@ impl Rig {
     pub(crate) fn start(folder: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("link-peeler-bench-").tempdir_in(folder)?;
         let rig = Self::on(DatabaseUrl::Sqlite(folder.path().join("relay.db")), folder.path())?;
-        Ok(Self { _folder: Some(folder), ..rig })
+        Ok(Self { folder: Some(folder), ..rig })
     }
 
     /// Starts a relay on this database, with the keys that lie in `installation`.
@@ -43,6 +43,8 @@ impl Rig {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let mut config = Config::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), database, InstallSecrets::load_or_create(installation)?);
         config.bench_noop = true;
+        // A load may say that it comes from elsewhere: loopback has no limit.
+        config.trusted_proxies.networks = vec![IpAddr::from(Ipv4Addr::LOCALHOST).into()];
         let (key_id, secret) = (KeyId::generate(Environment::Live), Secret::generate());
         let (relay, account) = runtime.block_on(async {
             let (account_name, plan) = (config.account.clone(), config.plan.clone());
@@ -55,7 +57,7 @@ impl Rig {
             }
             Ok((relay, account))
         })?;
-        Ok(Self { runtime, relay, account, key_id, secret, _folder: None })
+        Ok(Self { runtime, relay, account, key_id, secret, folder: None })
     }
 
     /// Where the relay listens.
@@ -71,6 +73,11 @@ impl Rig {
     /// The runtime that the relay runs on.
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// Where its database lies, when that is a folder of its own.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(TempDir::path)
     }
 
     /// A caller with the rig's key. Callers of different names ask for different jobs.

@@ -35,6 +35,7 @@ pub struct EventsReset {
 
 /// `GET /api/channel`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ActiveChannel {
     /// The source that scripts should read.

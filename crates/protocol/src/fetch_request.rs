@@ -21,6 +21,7 @@ pub const MAX_CONTEXT_BYTES: usize = 1_024;
 /// A wish to resolve one tracking URL, every rule of its shape checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(transform = crate::schema::never_null))]
 #[serde(rename_all = "camelCase")]
 pub struct FetchRequest {
     /// Names the logical job within account and environment.
@@ -50,6 +51,7 @@ pub struct FetchRequest {
 /// What a request should look like to the link that it follows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(transform = crate::schema::never_null))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Context {
     /// Viewport, touch and the default user agent.

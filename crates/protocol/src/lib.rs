@@ -30,6 +30,8 @@ pub mod message;
 pub mod problem;
 pub mod result;
 pub mod row;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod secret;
 pub mod signature;
 pub mod strict_json;

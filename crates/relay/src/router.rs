@@ -3,15 +3,14 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use protocol::ProblemCode;
 
 use crate::path::PathParts;
 use crate::problem::{self, Refusal};
 use crate::route::{Audience, Endpoint, Route, router_of};
 use crate::state::Shared;
-use crate::{console, device_api, edge, health, ingress, operator};
+use crate::{console, device_api, edge, health, help, ingress, openapi, operator};
 
 /// Every route.
 fn routes() -> Vec<Route> {
@@ -52,7 +51,9 @@ fn routes() -> Vec<Route> {
         Route::get(LocalOperator, "/api/operator/accounts/{account}/channel", operator::channel::show),
         Route::post(LocalOperator, "/api/operator/accounts/{account}/channel", operator::channel::set),
         Route::get(Anybody, "/assets/{name}", asset),
-        Route::get(Anybody, "/problems/{code}", problem_page),
+        Route::get(Anybody, "/problems/{code}", help::problem_page),
+        Route::get(Anybody, "/docs", openapi::docs),
+        Route::get(Anybody, "/openapi.json", openapi::document),
         Route::get(Anybody, "/healthz", health::healthz),
         Route::get(Anybody, "/readyz", health::readyz),
     ]
@@ -90,18 +91,6 @@ pub(crate) fn metrics_router(state: Shared) -> Router {
 /// What pages are drawn with.
 async fn asset(PathParts(name): PathParts<String>, headers: HeaderMap) -> Result<Response, Refusal> {
     ui::assets::respond(&name, &headers).map(|asset| asset.map(Body::from)).ok_or(Refusal::NotFound)
-}
-
-/// The page behind a problem's `type`.
-async fn problem_page(PathParts(code): PathParts<String>) -> Response {
-    let Some(code) = ProblemCode::ALL.iter().find(|known| known.as_str() == code) else { return Refusal::NotFound.into_response() };
-    let (title, status) = (code.title(), code.status());
-    let page = format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>{code}: {title}</title>\
-         <h1>{title}</h1><p>Code <code>{code}</code>, status {status}. The answer's <code>detail</code> says what is wrong in the request at \
-         hand and what to do; <code>requestId</code> names it in the relay's log.</p></html>"
-    );
-    (StatusCode::OK, Html(page)).into_response()
 }
 
 /// What a request costs that does nothing but arrive.

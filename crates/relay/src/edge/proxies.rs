@@ -43,6 +43,12 @@ impl FromStr for Network {
     }
 }
 
+impl From<IpAddr> for Network {
+    fn from(address: IpAddr) -> Self {
+        Self(address.into())
+    }
+}
+
 impl Network {
     /// Whether an address lies within. An IPv4 address that arrived over an IPv6 socket is that IPv4 address.
     #[must_use]

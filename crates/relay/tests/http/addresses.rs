@@ -122,3 +122,55 @@ async fn a_desktop_signs_the_url_that_a_trusted_proxy_was_asked_for() {
         assert_eq!(answer.status, status, "{}", answer.text());
     }
 }
+
+/// Resident memory of this process, relay and test, in KiB; 0 where it is not told.
+fn memory_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
+}
+
+/// The large form, with percentiles: `cargo xtask bench unauthenticated`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_fresh_nonces_takes_no_memory_and_every_valid_request_beside_it_is_admitted() {
+    const FLOOD: usize = 20_000;
+    let stage = behind_a_proxy("100:2000", ProxyHeaders::XForwarded).await;
+    let forged: Vec<Request> = (0..FLOOD)
+        .map(|number| {
+            let forged = stage.fetch("forged").with(SIGNATURE_HEADER, format!("{number:064x}"));
+            // Half of it from one address, half from everywhere.
+            let address =
+                if number % 2 == 0 { "203.0.113.7".to_owned() } else { format!("198.51.{}.{}", number / 256 % 256, number % 256) };
+            forged.header("X-Forwarded-For", address)
+        })
+        .collect();
+    let before = memory_kib();
+    let mut flood = tokio::task::JoinSet::new();
+    for part in forged.chunks(FLOOD / 8).map(<[Request]>::to_vec) {
+        let mut connection = Connection::open(stage.address()).await;
+        flood.spawn(async move {
+            let mut limited = 0;
+            for request in part {
+                match connection.send(&request).await.status {
+                    401 => {}
+                    429 => limited += 1,
+                    status => panic!("{status}"),
+                }
+            }
+            limited
+        });
+    }
+    let mut connection = Connection::open(stage.address()).await;
+    let mut admitted = 0;
+    while !flood.is_empty() {
+        let name = format!("valid-{admitted}");
+        assert_eq!(connection.send(&stage.fetch(&name).header("X-Forwarded-For", "192.0.2.1")).await.status, 202);
+        admitted += 1;
+        while let Some(ended) = flood.try_join_next() {
+            ended.unwrap();
+        }
+    }
+    assert!(admitted > 10, "{admitted}");
+    let grown = memory_kib().saturating_sub(before);
+    assert!(grown < 64 * 1_024, "{grown} KiB more");
+}

@@ -36,6 +36,7 @@ mod signatures;
 mod silence;
 mod slowness;
 mod stage;
+mod tenancy;
 mod tls;
 mod vectors;
 mod wire;
