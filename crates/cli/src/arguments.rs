@@ -51,6 +51,10 @@ pub(crate) enum Command {
     Audit(commands::audit::Arguments),
     /// Show and check plans: what an account may do, and how much of it
     Plans(commands::plans::Arguments),
+    /// List accounts, make them, give them plans, on the relay's machine
+    Accounts(commands::accounts::Arguments),
+    /// Bring people into the console, on the relay's machine
+    Operators(commands::operators::Arguments),
     /// Run the lab: a local site of redirect cases
     Lab(commands::lab::Arguments),
     /// Look after the relay's database: back up, check, move
@@ -78,6 +82,8 @@ impl Command {
             | Self::Channel(_)
             | Self::Audit(_)
             | Self::Plans(_)
+            | Self::Accounts(_)
+            | Self::Operators(_)
             | Self::Lab(_)
             | Self::Db(_)
             | Self::Completions(_) => "warn",

@@ -60,6 +60,8 @@ fn run(command: Command) -> Ended {
             Command::Channel(arguments) => commands::channel::run(arguments).await,
             Command::Audit(arguments) => commands::audit::run(arguments).await,
             Command::Plans(arguments) => commands::plans::run(&arguments),
+            Command::Accounts(arguments) => commands::accounts::run(arguments).await,
+            Command::Operators(arguments) => commands::operators::run(arguments).await,
             Command::Lab(arguments) => commands::lab::run(arguments).await,
             Command::Db(arguments) => commands::db::run(arguments).await,
             Command::Completions(arguments) => commands::completions::run(&arguments),

@@ -42,7 +42,14 @@ impl Operator {
         self.send(Method::POST, path, Some(message), absent).await
     }
 
-    async fn send<A: DeserializeOwned>(&self, method: Method, path: &str, message: Option<&Value>, absent: &str) -> Result<A, Failure> {
+    /// As [`Self::ask`], with a message or without.
+    pub(crate) async fn send<A: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        message: Option<&Value>,
+        absent: &str,
+    ) -> Result<A, Failure> {
         let file = data_dir::relay(self.data_dir.clone())?.join(InstallSecrets::OPERATOR_TOKEN_FILE);
         let token = std::fs::read_to_string(&file).with_context(|| format!("no operator's token in {}", file.display()))?;
         // The token goes to this machine's relay and nowhere else: no proxy, no redirect.

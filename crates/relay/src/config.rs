@@ -13,6 +13,9 @@ use crate::body;
 use crate::edge::{AddressLimit, TlsFiles, TrustedProxies};
 use crate::secrets::InstallSecrets;
 
+/// The account that an empty database gets, unless told otherwise.
+pub const DEFAULT_ACCOUNT: &str = "default";
+
 /// The settings of one relay.
 #[derive(Clone)]
 pub struct Config {
@@ -72,7 +75,7 @@ impl Config {
             host_names: own_names(),
             database,
             secrets,
-            account: "default".to_owned(),
+            account: DEFAULT_ACCOUNT.to_owned(),
             plan: Plans::UNLIMITED.to_owned(),
             plans: Plans::default(),
             leases: LeasePolicy::default(),

@@ -33,7 +33,8 @@ mod secrets;
 mod server;
 mod state;
 
-pub use config::Config;
+pub use config::{Config, DEFAULT_ACCOUNT};
+pub use console::setup_link_on;
 pub use edge::{AddressLimit, InvalidAddressLimit, InvalidNetwork, Network, ProxyHeaders, TlsError, TlsFiles, TrustedProxies};
 pub use openapi::openapi_document;
 pub use operator::accounts::ListedAccount;

@@ -92,7 +92,7 @@ async fn account_named(state: &RelayState, name: &str) -> Result<Account, Refusa
 
 /// `GET /api/operator/links`
 pub(crate) async fn list_links(State(state): State<Shared>, _operator: Operator) -> Result<Response, Refusal> {
-    answer::json(StatusCode::OK, &state.links.pending())
+    answer::json(StatusCode::OK, &state.links.pending(state.now()))
 }
 
 /// `POST /api/operator/links/{userCode}/approve`
@@ -101,8 +101,9 @@ pub(crate) async fn approve_link(
     PathParts(user_code): PathParts<String>,
     _operator: Operator,
 ) -> Result<Response, Refusal> {
-    let link = state.links.approve(&state, &user_code, Actor::Machine).await?;
-    answer::json(StatusCode::OK, &link)
+    let found = state.links.find(&state, &user_code).await?;
+    state.links.decide(&state, &found, (state.operator_account, Actor::Machine), true).await?;
+    answer::json(StatusCode::OK, &found.shown(state.now()))
 }
 
 /// `POST /api/operator/links/{userCode}/deny`
@@ -111,7 +112,8 @@ pub(crate) async fn deny_link(
     PathParts(user_code): PathParts<String>,
     _operator: Operator,
 ) -> Result<Response, Refusal> {
-    state.links.deny(&state, &user_code, Actor::Machine).await?;
+    let found = state.links.find(&state, &user_code).await?;
+    state.links.decide(&state, &found, (state.operator_account, Actor::Machine), false).await?;
     answer::json(StatusCode::OK, &serde_json::json!({}))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::audit::Actor;
 use protocol::{AccountId, Secret, UnixMillis};
-use store::{Sealing, Settings, Store, StoreError};
+use store::{DatabaseUrl, Sealing, Settings, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -176,12 +176,14 @@ impl Relay {
     /// The desktops that ask to be linked.
     #[must_use]
     pub fn pending_links(&self) -> Vec<PendingLink> {
-        self.state.links.pending()
+        self.state.links.pending(self.state.now())
     }
 
     /// Approves a linking code. `false`: no such code waits, or the store failed.
     pub async fn approve_link(&self, user_code: &str) -> bool {
-        self.state.links.approve(&self.state, user_code, Actor::Machine).await.is_ok()
+        let RelayState { links, operator_account, .. } = &*self.state;
+        let Ok(found) = links.find(&self.state, user_code).await else { return false };
+        links.decide(&self.state, &found, (*operator_account, Actor::Machine), true).await.is_ok()
     }
 
     /// Shuts down: takes no new connections, answers waiting requests early and every other one that it has accepted,
@@ -215,7 +217,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
     Ok(RelayState {
         keys: Keys::load(store.clone()).await?,
         devices: Devices::load(store.clone()).await?,
-        links: PendingLinks::default(),
+        links: PendingLinks::new(matches!(config.database, DatabaseUrl::Postgres(_))),
         metrics: Metrics::new(started_seconds(now)),
         clock: Arc::clone(&config.clock),
         public_url: config

@@ -194,6 +194,23 @@ impl Sealing {
         self.lacks.store(false, Ordering::Release);
     }
 
+    /// Seals, with the newest key, what somebody takes away and brings back: a token that no relay has to remember.
+    ///
+    /// # Errors
+    /// When it cannot be sealed.
+    pub fn seal_token(&self, purpose: &str, text: &Secret) -> Result<Vec<u8>, StoreError> {
+        let ring = self.ring();
+        let newest = ring.key(ring.newest()).ok_or_else(|| StoreError::Setup("there is no sealing key".to_owned()))?;
+        newest.seal(&format!("token\0{purpose}"), text)
+    }
+
+    /// What was sealed for this purpose by a relay with one of these keys.
+    #[must_use]
+    pub fn open_token(&self, purpose: &str, sealed: &[u8]) -> Option<Secret> {
+        Generation::of_record(sealed)?;
+        self.ring().open(&format!("token\0{purpose}"), "", sealed).ok()
+    }
+
     pub(crate) fn note_lack(&self) {
         self.lacks.store(true, Ordering::Release);
     }

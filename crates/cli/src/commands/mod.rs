@@ -1,5 +1,6 @@
 //! One file a command: its arguments, and the wiring of libraries that it takes.
 
+pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod channel;
 pub(crate) mod completions;
@@ -11,6 +12,7 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod lab;
 pub(crate) mod link;
+pub(crate) mod operators;
 pub(crate) mod plans;
 pub(crate) mod relay;
 pub(crate) mod resolve;

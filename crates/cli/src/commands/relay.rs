@@ -138,10 +138,18 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     };
     let relay = Relay::start(config).await.map_err(failure)?;
     let metrics_url = relay.metrics_address().map(|address| format!("http://{address}/metrics"));
+    let setup = relay.first_setup_link().await.context("the relay's database")?;
     if arguments.json {
-        output::json(&json!({"relayUrl": relay.public_url(), "address": relay.address(), "metricsUrl": metrics_url, "dataDir": folder}))?;
+        let setup_url = setup.as_ref().map(protocol::Secret::expose);
+        output::json(
+            &json!({"setupUrl": setup_url, "relayUrl": relay.public_url(), "address": relay.address(), "metricsUrl": metrics_url, "dataDir": folder}),
+        )?;
     } else {
         output::note(&format!("The relay listens on {} as {} until Ctrl-C.", relay.address(), relay.public_url()));
+        if let Some(setup) = setup {
+            output::note("Nobody is owner of it yet. Whoever opens this link within a day becomes one; it works once:");
+            output::line(setup.expose())?;
+        }
     }
     signals::stop_requested().await?;
     relay.shutdown().await;

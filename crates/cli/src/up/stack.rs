@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use desktop::{CreatedKey, Desktop, LinkEvent, PagesListen};
 use lab::Lab;
-use protocol::Environment;
+use protocol::{Environment, Secret};
 use relay::{Config, Relay};
 use resolver::Settings;
 use serde::Serialize;
@@ -43,6 +43,8 @@ pub(crate) struct Stack {
     pub(crate) desktop: Desktop,
     pub(crate) lab: Lab,
     pub(crate) key: CreatedKey,
+    /// A one-time link, while nobody is owner of the relay's account.
+    pub(crate) setup: Option<Secret>,
     pub(crate) data_dir: PathBuf,
     pub(crate) has_browser: bool,
     _lock: File,
@@ -86,7 +88,8 @@ impl Stack {
         let desktop = start_linked(&relay, config).await?;
         let has_browser = desktop.browser().is_ok();
         let key = key(&desktop).await?;
-        Ok(Self { relay, desktop, lab, key, data_dir: plan.data_dir, has_browser, _lock: lock })
+        let setup = relay.first_setup_link().await.context("the relay's database")?;
+        Ok(Self { relay, desktop, lab, key, setup, data_dir: plan.data_dir, has_browser, _lock: lock })
     }
 
     pub(crate) fn addresses(&self) -> Addresses {
@@ -95,7 +98,7 @@ impl Stack {
             endpoint: format!("{base}{}", protocol::signature::FETCH_PATH),
             key_id: self.key.key_id.to_string(),
             secret: self.key.secret.expose().to_owned(),
-            console_url: format!("{base}/"),
+            console_url: self.setup.as_ref().map_or_else(|| format!("{base}/"), |setup| setup.expose().to_owned()),
             desktop_url: self.desktop.pages_url(),
             lab_url: self.lab.url(),
             metrics_url: self.relay.metrics_address().map(|address| format!("http://{address}/metrics")),

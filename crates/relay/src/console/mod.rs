@@ -15,6 +15,7 @@ mod fault;
 mod form;
 mod here;
 mod invitation;
+mod linking;
 mod live;
 mod me;
 mod navigation;
@@ -37,7 +38,8 @@ use fault::Fault;
 pub(crate) use passphrase::Passphrases;
 pub(crate) use people::offer_place;
 pub(crate) use setup::new_link as new_setup_link;
-pub(crate) use throttle::SignInThrottle;
+pub use setup::setup_link_on;
+pub(crate) use throttle::{SignInThrottle, network_of};
 
 use crate::route::Audience::Console;
 use crate::route::{Route, router_of};
@@ -61,6 +63,9 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get(Console, "/me", me::page),
         Route::post(Console, "/me/passphrase", me::change_passphrase),
         Route::post(Console, "/me/sessions/{session}/end", me::end_session),
+        Route::get(Console, "/link", linking::page),
+        Route::post(Console, "/link/approve", linking::approve),
+        Route::post(Console, "/link/deny", linking::deny),
         // Members of an account.
         Route::get(Console, "/console/{account}", accounts::overview),
         Route::get(Console, "/console/{account}/requests", requests::page),

@@ -7,7 +7,7 @@ use axum::response::Response;
 use domain::EmailAddress;
 use protocol::{AccountId, OperatorId, Secret, UnixMillis};
 use serde::Deserialize;
-use store::{NewOwner, NewSetupLink, Store, StoreError};
+use store::{DatabaseUrl, NewOwner, NewSetupLink, Sealing, SealingKey, Settings, Store, StoreError};
 use ui::button::{Weight, submit};
 use ui::{Icon, Markup, html};
 
@@ -27,6 +27,29 @@ pub(crate) async fn new_link(store: &Store, account: AccountId, now: UnixMillis)
     let path = Secret::new(format!("/setup?token={}", token.expose()));
     store.insert_setup_link(NewSetupLink { account, token, expires_at: now.plus_seconds(LINK_SECONDS) }).await?;
     Ok(path)
+}
+
+/// Makes a link without a relay, for whoever is at the database. `None`: no account has this name.
+///
+/// # Errors
+/// When the database cannot be opened.
+pub async fn setup_link_on(database: &DatabaseUrl, account: &str, public_url: &str, now: UnixMillis) -> Result<Option<Secret>, StoreError> {
+    let settings = Settings {
+        plans: domain::Plans::default(),
+        leases: domain::LeasePolicy::default(),
+        window: protocol::signature::FreshnessWindow::default(),
+        freshness_millis: domain::readiness::DEFAULT_FRESHNESS_MILLIS,
+        retention: domain::Retention::default(),
+        // Nothing that is sealed is touched.
+        sealing: Sealing::with(SealingKey::new(&[0; 32])),
+    };
+    let store = Store::open(database, settings).await?;
+    let made = match store.account_by_name(account).await? {
+        Some(account) => new_link(&store, account.id, now).await.map(Some),
+        None => Ok(None),
+    };
+    store.close().await;
+    Ok(made?.map(|path| Secret::new(format!("{}{}", public_url.trim_end_matches('/'), path.expose()))))
 }
 
 #[derive(Deserialize)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use domain::EmailAddress;
 use governor::clock::{Clock as _, QuantaClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use protocol::OperatorId;
 
 use super::fault::Fault;
 
@@ -15,6 +16,9 @@ use super::fault::Fault;
 const PER_ADDRESS: (u32, Duration) = (20, Duration::from_secs(5));
 /// Tries for one operator at once, and the pause after which there is another: at most 4,300 guesses a day over all the world.
 const PER_OPERATOR: (u32, Duration) = (10, Duration::from_secs(20));
+/// Linking codes that one operator may look up at once, and the pause after which there is another: desktops by the dozen, and
+/// 10,000 guesses a day of 25 thousand million.
+const PER_LOOKER: (u32, Duration) = (30, Duration::from_secs(8));
 /// Addresses and operators that are remembered before those are forgotten that are as good as new.
 const REMEMBERED: usize = 50_000;
 
@@ -23,11 +27,16 @@ const REMEMBERED: usize = 50_000;
 pub(crate) struct SignInThrottle {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     operators: DefaultKeyedRateLimiter<String>,
+    lookers: DefaultKeyedRateLimiter<OperatorId>,
 }
 
 impl Default for SignInThrottle {
     fn default() -> Self {
-        Self { addresses: RateLimiter::keyed(quota(PER_ADDRESS)), operators: RateLimiter::keyed(quota(PER_OPERATOR)) }
+        Self {
+            addresses: RateLimiter::keyed(quota(PER_ADDRESS)),
+            operators: RateLimiter::keyed(quota(PER_OPERATOR)),
+            lookers: RateLimiter::keyed(quota(PER_LOOKER)),
+        }
     }
 }
 
@@ -53,6 +62,17 @@ impl SignInThrottle {
         }
         let now = QuantaClock::default().now();
         self.operators.check_key(&email.to_string()).map_err(|not_until| too_many(not_until.wait_time_from(now)))
+    }
+}
+
+impl SignInThrottle {
+    /// Counts a linking code that an operator looks up.
+    pub(super) fn try_code(&self, operator: OperatorId) -> Result<(), Fault> {
+        if self.lookers.len() > REMEMBERED {
+            self.lookers.retain_recent();
+        }
+        let now = QuantaClock::default().now();
+        self.lookers.check_key(&operator).map_err(|not_until| too_many(not_until.wait_time_from(now)))
     }
 }
 

@@ -3,6 +3,7 @@
 mod devices;
 mod keys;
 mod link;
+mod link_code;
 mod pending;
 mod pull;
 mod release;

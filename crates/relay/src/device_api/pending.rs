@@ -1,166 +1,194 @@
-//! Linking codes that wait for an operator: in memory of the relay that gave them out, in bounded number, for minutes. What
-//! an operator decides about them is known here until they run out, so that deciding the same again is harmless.
+//! Linking: which desktops ask, and what operators decide. A desktop's code is a sealed token ([`super::link_code`]), so no
+//! relay has to know it; what is kept here, in memory and in bounded number, only makes a user code quick to find. A relay
+//! that does not know one asks through the database, which the desktop's next poll answers at whichever relay it reaches.
+//! Decisions are stored, and the first one stands.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::audit::{Actor, Entry};
-use protocol::device_signature::DevicePublicKey;
-use protocol::secret::random_bytes;
-use store::ApprovedLink;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use domain::audit::Actor;
+use protocol::{AccountId, Secret, UnixMillis};
+use store::{ApprovedLink, LinkDecided, LinkStanding};
+use tokio::sync::Semaphore;
 
+use super::link_code::{self, LinkCode, canonical};
+use crate::console::network_of;
 use crate::operator::PendingLink;
 use crate::problem::Refusal;
 use crate::state::RelayState;
 
-/// Seconds that a code lives.
+/// Seconds that a code lives, and again after it was approved.
 pub(super) const CODE_SECONDS: u32 = 600;
-/// Codes at once: each is some hundred bytes that anybody may ask for.
-const MAX_CODES: usize = 1_000;
-/// Codes that are looked up in the database at once: nobody has authenticated, so others go before.
-const LOOKUPS: usize = 2;
-/// Letters of a user code: no vowels, so that it spells nothing, and none that look alike (RFC 8628, section 6.1).
-const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
+/// Codes that are remembered: each is some hundred bytes that anybody may ask for. The oldest goes; its desktop's next poll
+/// brings it back.
+const MAX_CODES: usize = 4_000;
+/// Codes of one address that are remembered: an office that links its desktops at once. Beyond, its own oldest goes: whoever
+/// floods us pushes nobody out but themselves.
+const MAX_OF_ADDRESS: usize = 40;
+/// Codes that are looked up in the database at once, and that may wait for it: nobody has authenticated, so others go before.
+const LOOKUPS: usize = 4;
+const WAITING: usize = 256;
+/// Seconds that the search for a code stays open.
+const WANTED_SECONDS: i64 = 60;
+/// How long an operator's search waits for the desktop's next poll: one interval, and some for the way.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(250);
 
-/// Codes that were given out here, by the user code.
+/// Codes that were seen here, by the user code.
 #[derive(Debug)]
 pub(crate) struct PendingLinks {
     codes: Mutex<HashMap<String, Pending>>,
     lookups: Semaphore,
+    places: Semaphore,
+    /// Whether other relays give codes out, too.
+    is_shared: bool,
+    started: Instant,
 }
 
 #[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) device_code: String,
-    pub(super) public_key: DevicePublicKey,
-    pub(super) name: String,
-    pub(super) platform: String,
-    pub(super) address: String,
-    pub(super) expires_at: Instant,
-    pub(super) last_poll: Option<Instant>,
-    pub(super) decision: Decision,
+struct Pending {
+    found: FoundLink,
+    network: IpAddr,
+    seen: Instant,
+    last_poll: Option<Instant>,
+    is_decided: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
-    None,
-    /// Being stored: to the desktop that polls it is not decided yet.
-    Approving,
-    Approved,
-    Denied,
-}
-
-/// What becomes of a code that is approved.
-struct DecidedLink {
-    device_code: String,
-    public_key: DevicePublicKey,
-    shown: PendingLink,
-}
-
-impl Default for PendingLinks {
-    fn default() -> Self {
-        Self { codes: Mutex::default(), lookups: Semaphore::new(LOOKUPS) }
-    }
+/// A desktop that asks to be linked, with what it polls with.
+#[derive(Clone, Debug)]
+pub(crate) struct FoundLink {
+    /// What an operator sees of it.
+    pub(crate) code: LinkCode,
+    device_code: Secret,
 }
 
 impl PendingLinks {
-    pub(super) fn insert(&self, pending: Pending) -> Result<String, Refusal> {
+    /// `is_shared`: whether other relays use the same database.
+    pub(crate) fn new(is_shared: bool) -> Self {
+        let (lookups, places) = (Semaphore::new(LOOKUPS), Semaphore::new(LOOKUPS + WAITING));
+        Self { codes: Mutex::default(), lookups, places, is_shared, started: Instant::now() }
+    }
+
+    /// A code was given out, or was polled with.
+    pub(super) fn remember(&self, code: LinkCode, device_code: &str) {
+        let network = network_of(code.address.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
         let mut codes = self.lock();
-        let now = Instant::now();
-        codes.retain(|_, link| link.expires_at > now);
-        if codes.len() >= MAX_CODES {
-            return Err(Refusal::Overloaded);
+        if !codes.contains_key(&code.user_code) {
+            if codes.values().filter(|known| known.network == network).count() >= MAX_OF_ADDRESS {
+                drop_oldest(&mut codes, |known| known.network == network);
+            } else if codes.len() >= MAX_CODES {
+                drop_oldest(&mut codes, |_| true);
+            }
         }
-        let mut code = new_user_code();
-        while codes.contains_key(&code) {
-            code = new_user_code();
-        }
-        codes.insert(code.clone(), pending);
-        Ok(code)
+        let user_code = code.user_code.clone();
+        let found = FoundLink { code, device_code: Secret::new(device_code.to_owned()) };
+        codes.insert(user_code, Pending { found, network, seen: Instant::now(), last_poll: None, is_decided: false });
     }
 
-    /// What has been decided about a device code; `None`: it was not given out here.
-    pub(super) fn poll(&self, device_code: &str, interval: u32) -> Option<Result<Decision, Refusal>> {
+    /// A desktop polls.
+    ///
+    /// # Errors
+    /// When it does so too often.
+    pub(super) fn note_poll(&self, code: &LinkCode, device_code: &str, interval: u32) -> Result<(), Refusal> {
+        let now = Instant::now();
         let mut codes = self.lock();
-        let now = Instant::now();
-        let link = codes.values_mut().find(|link| link.device_code == device_code && link.expires_at > now)?;
-        let too_soon = link.last_poll.is_some_and(|last| now.duration_since(last) < Duration::from_secs(interval.into()).mul_f64(0.8));
-        link.last_poll = Some(now);
-        Some(if too_soon && link.decision == Decision::None { Err(Refusal::SlowDown { interval }) } else { Ok(link.decision) })
+        match codes.get_mut(&code.user_code).filter(|known| known.found.device_code.expose() == device_code) {
+            Some(known) => {
+                let pause = Duration::from_secs(interval.into()).mul_f64(0.8);
+                let too_soon = known.last_poll.is_some_and(|last| now.duration_since(last) < pause);
+                if too_soon && !known.is_decided {
+                    return Err(Refusal::SlowDown { interval });
+                }
+                // Not of one that came too soon: whoever never slows down is still told now and then.
+                known.last_poll = Some(now);
+                Ok(())
+            }
+            None => {
+                drop(codes);
+                self.remember(code.clone(), device_code);
+                if let Some(known) = self.lock().get_mut(&code.user_code) {
+                    known.last_poll = Some(now);
+                }
+                Ok(())
+            }
+        }
     }
 
-    /// The right to look a code up in the database.
-    pub(super) fn turn_to_look_up(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.lookups.try_acquire().map_err(|_| Refusal::Overloaded)
+    /// How a code stands, whichever relay has decided.
+    pub(super) async fn standing(&self, state: &RelayState, code: &LinkCode, device_code: &str) -> Result<LinkStanding, Refusal> {
+        let _place = self.places.try_acquire().map_err(|_| Refusal::Overloaded)?;
+        let _turn = self.lookups.acquire().await.map_err(|_| Refusal::Overloaded)?;
+        Ok(state.store.link_standing(device_code.to_owned(), code.user_code.clone(), state.now()).await?)
     }
 
-    /// The codes that wait for approval.
-    pub(crate) fn pending(&self) -> Vec<PendingLink> {
-        let now = Instant::now();
+    /// The codes that wait for a decision, as far as this relay has seen them.
+    pub(crate) fn pending(&self, now: UnixMillis) -> Vec<PendingLink> {
         let codes = self.lock();
-        let waiting = codes.iter().filter(|(_, link)| link.decision == Decision::None && link.expires_at > now);
-        waiting.map(|(user_code, link)| link.shown(user_code, now)).collect()
+        codes.values().filter(|known| !known.is_decided && known.found.code.expires_at > now).map(|known| known.found.shown(now)).collect()
     }
 
-    /// Approves a code in the store, then here; approving again is harmless. `NotFound`: no such code, or it was denied.
-    pub(crate) async fn approve(&self, state: &RelayState, user_code: &str, by: Actor) -> Result<PendingLink, Refusal> {
-        let user_code = canonical(user_code);
-        let DecidedLink { device_code, public_key, shown } = self.begin_approval(&user_code).ok_or(Refusal::NotFound)?;
-        let approved = ApprovedLink {
-            account: state.operator_account,
-            device_code,
-            public_key,
-            name: shown.name.clone(),
-            platform: shown.platform.clone(),
-            expires_at: state.now().plus_seconds(CODE_SECONDS.into()),
-        };
-        if let Err(error) = state.store.approve_link(approved, by, state.now()).await {
-            // Nothing is approved that is not stored.
-            self.change(&user_code, Decision::Approving, Decision::None);
-            return Err(error.into());
+    /// The desktop that shows a code. Waits for its next poll when this relay does not know it.
+    ///
+    /// # Errors
+    /// `NotFound`: no such code, or no longer.
+    pub(crate) async fn find(&self, state: &RelayState, user_code: &str) -> Result<FoundLink, Refusal> {
+        let user_code = canonical(user_code).ok_or(Refusal::NotFound)?;
+        let known = self.lock().get(&user_code).map(|known| known.found.clone());
+        if let Some(found) = known.filter(|found| found.code.expires_at > state.now()) {
+            return Ok(found);
         }
-        self.change(&user_code, Decision::Approving, Decision::Approved);
-        tracing::info!(device.name = shown.name, "linking approved");
-        Ok(shown)
-    }
-
-    /// Denies a code that is undecided.
-    pub(crate) async fn deny(&self, state: &RelayState, user_code: &str, by: Actor) -> Result<(), Refusal> {
-        let user_code = canonical(user_code);
-        if !self.change(&user_code, Decision::None, Decision::Denied) {
+        // A relay that is alone and has been up for a while has seen every desktop that polls.
+        if !self.is_shared && self.started.elapsed() > 2 * PATIENCE {
             return Err(Refusal::NotFound);
         }
-        let name = self.lock().get(&user_code).map(|link| link.name.clone()).unwrap_or_default();
-        // Denied it is, whether or not that can be written down.
-        let denied = vec![(state.now(), Entry::LinkDenied { by, name })];
-        if let Err(error) = state.store.record(state.operator_account, denied).await {
-            tracing::error!(%error, "a denied link was not recorded");
+        state.store.want_link(user_code.clone(), state.now().plus_seconds(WANTED_SECONDS)).await?;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            tokio::time::sleep(LOOK).await;
+            let told = state.store.told_link(user_code.clone(), state.now()).await?;
+            let opened =
+                told.and_then(|device_code| Some((link_code::open(&state.store.settings().sealing, device_code.expose())?, device_code)));
+            if let Some((code, device_code)) = opened.filter(|(code, _)| code.user_code == user_code && code.expires_at > state.now()) {
+                self.remember(code.clone(), device_code.expose());
+                return Ok(FoundLink { code, device_code });
+            }
         }
-        Ok(())
+        Err(Refusal::NotFound)
     }
 
-    fn begin_approval(&self, user_code: &str) -> Option<DecidedLink> {
-        let mut codes = self.lock();
-        let now = Instant::now();
-        let link = codes.get_mut(user_code).filter(|link| link.expires_at > now)?;
-        match link.decision {
-            Decision::None => link.decision = Decision::Approving,
-            // Whoever approves again has the store asked again: the first try may still be under way.
-            Decision::Approving | Decision::Approved => {}
-            Decision::Denied => return None,
+    /// Stores a decision for an account; the same again is harmless. `NotFound`: it was decided otherwise.
+    pub(crate) async fn decide(
+        &self,
+        state: &RelayState,
+        found: &FoundLink,
+        (account, by): (AccountId, Actor),
+        approve: bool,
+    ) -> Result<(), Refusal> {
+        let FoundLink { code, device_code } = found;
+        let now = state.now();
+        let link = ApprovedLink {
+            account,
+            device_code: device_code.expose().to_owned(),
+            public_key: code.public_key.clone(),
+            name: code.name.clone(),
+            platform: code.platform.clone(),
+            // Somebody may approve in the last second; the desktop is told at its next poll.
+            expires_at: now.plus_seconds(CODE_SECONDS.into()),
+        };
+        let decided = if approve { state.store.approve_link(link, by, now).await? } else { state.store.deny_link(link, by, now).await? };
+        if let Some(known) = self.lock().get_mut(&code.user_code) {
+            known.is_decided = true;
         }
-        Some(DecidedLink { device_code: link.device_code.clone(), public_key: link.public_key.clone(), shown: link.shown(user_code, now) })
-    }
-
-    /// Whether the decision was `from`, and now is `to`.
-    fn change(&self, user_code: &str, from: Decision, to: Decision) -> bool {
-        let mut codes = self.lock();
-        let now = Instant::now();
-        let Some(link) = codes.get_mut(user_code).filter(|link| link.decision == from && link.expires_at > now) else { return false };
-        link.decision = to;
-        true
+        match decided {
+            LinkDecided::Done => {
+                tracing::info!(account.id = %account, device.name = code.name, approve, "linking decided");
+                Ok(())
+            }
+            LinkDecided::Otherwise => Err(Refusal::NotFound),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Pending>> {
@@ -168,27 +196,18 @@ impl PendingLinks {
     }
 }
 
-impl Pending {
-    fn shown(&self, user_code: &str, now: Instant) -> PendingLink {
-        PendingLink {
-            user_code: user_code.to_owned(),
-            name: self.name.clone(),
-            platform: self.platform.clone(),
-            address: self.address.clone(),
-            expires_in: u32::try_from(self.expires_at.duration_since(now).as_secs()).unwrap_or(u32::MAX),
-        }
+impl FoundLink {
+    /// As an operator sees it.
+    pub(crate) fn shown(&self, now: UnixMillis) -> PendingLink {
+        let LinkCode { user_code, name, platform, address, expires_at, .. } = self.code.clone();
+        let expires_in = u32::try_from(expires_at.seconds() - now.seconds()).unwrap_or(0);
+        PendingLink { user_code, name, platform, address, expires_in }
     }
 }
 
-fn new_user_code() -> String {
-    // 32 random bits a letter: the bias over 20 letters is nothing.
-    let letter = || char::from(LETTERS[(u32::from_le_bytes(random_bytes()) % 20) as usize]);
-    let group = || (0..4).map(|_| letter()).collect::<String>();
-    format!("{}-{}", group(), group())
-}
-
-/// People type codes in lower case, and with or without the hyphen.
-fn canonical(user_code: &str) -> String {
-    let letters: String = user_code.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_uppercase();
-    if letters.len() == 8 { format!("{}-{}", &letters[..4], &letters[4..]) } else { letters }
+fn drop_oldest(codes: &mut HashMap<String, Pending>, among: impl Fn(&Pending) -> bool) {
+    let oldest = codes.iter().filter(|(_, known)| among(known)).min_by_key(|(_, known)| known.seen).map(|(user_code, _)| user_code.clone());
+    if let Some(user_code) = oldest {
+        codes.remove(&user_code);
+    }
 }

@@ -8,6 +8,7 @@ use crate::browser::Browser;
 use crate::stage::Stage;
 
 mod defence;
+mod linking;
 mod people;
 mod sign_in;
 

@@ -133,7 +133,9 @@ async fn an_approval_outlives_the_relay_that_took_it() {
     assert_eq!(stage.send(&poll(&started)).await.read::<Linked>(200), linked);
     let desk = Desk { id: linked.device_id, key, address: stage.address() };
     assert_eq!(stage.send(&desk.pull_request(&pull(1))).await.status, 200);
-    assert_eq!(stage.send(&poll(&undecided)).await.refusal(), refused(410, "expired_token"), "it is known only where it was given out");
+    assert_eq!(stage.send(&poll(&undecided)).await.refusal(), refused(425, "authorization_pending"), "whoever gave it out");
+    assert_eq!(stage.decide(&undecided.user_code, "approve").await.status, 200, "its poll has said who it is");
+    stage.send(&poll(&undecided)).await.read::<Linked>(200);
 }
 
 #[tokio::test]
@@ -190,14 +192,20 @@ async fn a_linking_message_is_checked() {
 }
 
 #[tokio::test]
-async fn codes_that_wait_are_bounded() {
+async fn a_flood_of_codes_is_bounded_and_keeps_nobody_from_linking() {
     let stage = Stage::new().await;
+    let (_, started) = stage.start_link().await;
     let mut connection = Connection::open(stage.address()).await;
     let request = link_request(&DeviceKey::generate());
     for _ in 0..1_000 {
         assert_eq!(connection.send(&request).await.status, 200);
     }
-    assert_eq!(connection.send(&request).await.refusal(), refused(503, "overloaded"));
+    let pending: Vec<PendingLink> = stage.send(&stage.operator("GET", "/api/operator/links")).await.read(200);
+    assert_eq!(pending.len(), 40, "so many of one address are remembered");
+    assert!(pending.iter().all(|link| link.user_code != started.user_code));
+    assert_eq!(stage.send(&poll(&started)).await.refusal(), refused(425, "authorization_pending"));
+    assert_eq!(stage.decide(&started.user_code, "approve").await.status, 200, "its own next poll has brought it back");
+    stage.send(&poll(&started)).await.read::<Linked>(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

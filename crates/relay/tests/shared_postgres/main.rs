@@ -9,6 +9,7 @@ mod clock;
 mod connections;
 mod desktop;
 mod failover;
+mod linking;
 mod lost_hints;
 mod patience;
 mod proxy;

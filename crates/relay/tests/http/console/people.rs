@@ -15,7 +15,7 @@ async fn invite(owner: &mut Browser, stage: &Stage, name: &str, role: &str) -> S
 }
 
 /// A browser in which somebody new with this role is signed in.
-async fn member(owner: &mut Browser, stage: &Stage, name: &str, role: &str) -> Browser {
+pub(super) async fn member(owner: &mut Browser, stage: &Stage, name: &str, role: &str) -> Browser {
     let path = invite(owner, stage, name, role).await;
     let mut browser = Browser::new(stage.address());
     assert!(browser.get(&path).await.text().contains(role));

@@ -155,6 +155,11 @@ async fn a_session_ends_when_nobody_uses_it_and_in_any_case() {
     let hour = 3_600;
     stage.clock.set(NOW.plus_seconds(11 * hour));
     assert_eq!(owner.get("/me").await.status, 200);
+    let ada = stage.relay.store().operator_by_email("ada@company.example".parse().unwrap()).await.unwrap().unwrap().operator.id;
+    // It is noted beside the request.
+    while stage.relay.store().sessions(ada, stage.now()).await.unwrap()[0].times.last_seen_at == NOW {
+        tokio::task::yield_now().await;
+    }
     stage.clock.set(NOW.plus_seconds(22 * hour));
     assert_eq!(owner.get("/me").await.status, 200, "it was used meanwhile");
     stage.clock.set(NOW.plus_seconds(34 * hour));
