@@ -35,7 +35,7 @@ pub(crate) enum Command {
     Verify(commands::verify::Arguments),
     /// Sign a request, or find out why a signature does not match
     Sign(commands::sign::Arguments),
-    /// List, make and revoke API keys through the desktop here
+    /// List, make, rotate and revoke API keys through the desktop here
     Keys(commands::keys::Arguments),
     /// Run the desktop: pull jobs, resolve them here, report
     Desktop(commands::desktop::Arguments),
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Operators(commands::operators::Arguments),
     /// Run the lab: a local site of redirect cases
     Lab(commands::lab::Arguments),
+    /// Show and change the keys that the relay's secrets are sealed with
+    Secrets(commands::secrets::Arguments),
     /// Look after the relay's database: back up, check, move
     Db(commands::db::Arguments),
     /// Print what a shell needs to complete these commands
@@ -85,6 +87,7 @@ impl Command {
             | Self::Accounts(_)
             | Self::Operators(_)
             | Self::Lab(_)
+            | Self::Secrets(_)
             | Self::Db(_)
             | Self::Completions(_) => "warn",
         }

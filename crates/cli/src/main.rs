@@ -17,6 +17,7 @@ mod resolver_flags;
 mod secret_source;
 mod sign;
 mod signals;
+mod span;
 mod up;
 
 use std::io::IsTerminal as _;
@@ -63,6 +64,7 @@ fn run(command: Command) -> Ended {
             Command::Accounts(arguments) => commands::accounts::run(arguments).await,
             Command::Operators(arguments) => commands::operators::run(arguments).await,
             Command::Lab(arguments) => commands::lab::run(arguments).await,
+            Command::Secrets(arguments) => commands::secrets::run(arguments).await,
             Command::Db(arguments) => commands::db::run(arguments).await,
             Command::Completions(arguments) => commands::completions::run(&arguments),
         }

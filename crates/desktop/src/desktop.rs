@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use protocol::device::PullRequest;
 use protocol::{AccountId, DeviceId};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -29,7 +29,7 @@ use crate::run::Run;
 use crate::station::{Parts, Station};
 use crate::status::{Event, Journal, Status};
 use crate::ui::{Control, Listening, Pages};
-use crate::{device_key, farewell, private_file, pull, upkeep};
+use crate::{device_key, farewell, follow_keys, private_file, pull, upkeep};
 
 /// Held while a desktop works in a data folder: two would share one outbox and hold each other's jobs.
 pub(crate) const LOCK: &str = "desktop.lock";
@@ -152,6 +152,7 @@ impl Desktop {
             link,
             clock: config.clock,
             stopping: stopping.clone(),
+            keys_version: watch::Sender::new(None),
             redial: Notify::new(),
             work: TaskTracker::new(),
         });
@@ -161,6 +162,10 @@ impl Desktop {
         others.spawn(upkeep::renew_and_report(Arc::clone(&run)));
         others.spawn(upkeep::stop_ended_work(Arc::clone(&run)));
         others.spawn(upkeep::watch(Arc::clone(&run)));
+        match run.station.keys() {
+            Ok(keys) => drop(others.spawn(follow_keys::follow(keys, run.keys_version.subscribe(), stopping.clone()))),
+            Err(error) => tracing::warn!(%error, "API keys are not kept in line with the relay's"),
+        }
         others.close();
         let pulling = tokio::spawn(pull::bring_jobs(Arc::clone(&run)));
         Ok(Self { run, pages, pulling, others, _stops: stopping.drop_guard() })

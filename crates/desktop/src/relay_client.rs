@@ -125,17 +125,6 @@ impl RelayClient {
         read(&self.call(Method::POST, path, body, timeout).await?)
     }
 
-    /// Posts without a request or an answer of interest.
-    pub(crate) async fn post_nothing(&self, path: &str) -> Result<(), CallError> {
-        self.call(Method::POST, path, Vec::new(), ANSWER_TIMEOUT).await.map(drop)
-    }
-
-    /// Posts `request`; any answer of success will do.
-    pub(crate) async fn post_only(&self, path: &str, request: &impl Serialize) -> Result<(), CallError> {
-        let body = serde_json::to_vec(request).map_err(|error| CallError::Unreadable(error.to_string()))?;
-        self.call(Method::POST, path, body, ANSWER_TIMEOUT).await.map(drop)
-    }
-
     /// Gets and reads the answer.
     pub(crate) async fn get<A: DeserializeOwned>(&self, path: &str) -> Result<A, CallError> {
         read(&self.call(Method::GET, path, Vec::new(), ANSWER_TIMEOUT).await?)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::device::{PullAnswer, PullRequest, ReportOutcome, ReportedResult};
 use protocol::{Clock, PollId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +37,8 @@ pub(crate) struct Run {
     pub(crate) stopping: CancellationToken,
     /// Open requests are given up and made again: the machine slept, or the connection is dead.
     pub(crate) redial: Notify,
+    /// The version of the key inventory that the relay told last.
+    pub(crate) keys_version: watch::Sender<Option<u64>>,
     /// The work on jobs.
     pub(crate) work: TaskTracker,
 }
@@ -113,6 +115,8 @@ impl Run {
                 if (0..=i64::try_from((wait + ANSWER_TIMEOUT).as_millis()).unwrap_or(i64::MAX)).contains(&by_wall) {
                     self.client.set_relay_time(answer.server_time);
                 }
+                // Whoever follows the keys may have ended, at shutdown.
+                self.keys_version.send_replace(answer.keys_version);
                 let lost = self.held.lost(&answer.lost, &request.running);
                 self.journal.lost(&lost, "the relay has taken it back");
                 // Leases were extended when the pull arrived. After a long wait that is too long ago to count from here.

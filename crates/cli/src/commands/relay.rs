@@ -74,6 +74,9 @@ pub(crate) struct Arguments {
     /// Seconds within which a new lease must be taken up
     #[arg(long, hide = true, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     takeup_seconds: Option<u32>,
+    /// Program that prints the sealing keys, one a line, the newest last; run without a shell, for at most 10 s
+    #[arg(long, env = "LINK_PEELER_SEALING_KEY_COMMAND", value_name = "COMMAND")]
+    sealing_key_command: Option<String>,
     /// Data folder
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
@@ -134,7 +137,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         trusted_proxies: TrustedProxies { networks: arguments.trusted_proxies, headers: arguments.proxy_headers },
         address_limit: arguments.address_limit.0,
-        ..config(arguments.listen, arguments.database, &folder)?
+        ..config(arguments.listen, arguments.database, &folder, arguments.sealing_key_command.as_deref())?
     };
     let relay = Relay::start(config).await.map_err(failure)?;
     let metrics_url = relay.metrics_address().map(|address| format!("http://{address}/metrics"));
@@ -157,9 +160,15 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
 }
 
 /// A relay whose keys lie in `folder`, and its data too unless a database is named.
-pub(crate) fn config(listen: SocketAddr, database: Option<DatabaseUrl>, folder: &std::path::Path) -> Result<Config, Failure> {
+pub(crate) fn config(
+    listen: SocketAddr,
+    database: Option<DatabaseUrl>,
+    folder: &std::path::Path,
+    sealing_key_command: Option<&str>,
+) -> Result<Config, Failure> {
     data_dir::create(folder)?;
-    let secrets = InstallSecrets::load_or_create(folder).context("the relay's keys")?;
+    let source = super::secrets::source(folder, sealing_key_command)?;
+    let secrets = InstallSecrets::load(folder, source).context("the relay's keys")?;
     Ok(Config::new(listen, database.unwrap_or_else(|| DatabaseUrl::Sqlite(folder.join(DATABASE_FILE))), secrets))
 }
 

@@ -73,7 +73,7 @@ impl Stack {
         let config = Config {
             metrics_listen: Some(plan.metrics_listen),
             link_interval_seconds: LINK_INTERVAL_SECONDS,
-            ..relay_command::config(plan.relay_listen, None, &plan.data_dir.join("relay"))?
+            ..relay_command::config(plan.relay_listen, None, &plan.data_dir.join("relay"), None)?
         };
         let relay = Relay::start(config).await.map_err(relay_command::failure)?;
         let mut settings = plan.settings;
@@ -154,9 +154,10 @@ async fn start_linked(relay: &Relay, config: desktop::Config) -> Result<Desktop,
 async fn key(desktop: &Desktop) -> Result<CreatedKey, Failure> {
     let keys = desktop.keys().map_err(keys_command::failure)?;
     for known in keys.list().await.map_err(keys_command::failure)? {
+        let known = known.info;
         let usable = known.revoked_at.is_none() && known.label == KEY_LABEL && known.environment == Environment::Test;
         if let Some(secret) = keys.secret(&known.key_id).map_err(keys_command::failure)?.filter(|_| usable) {
-            return Ok(CreatedKey { key_id: known.key_id, secret });
+            return Ok(CreatedKey { key_id: known.key_id.clone(), secret, info: known });
         }
     }
     keys.create(Environment::Test, KEY_LABEL).await.map_err(keys_command::failure)

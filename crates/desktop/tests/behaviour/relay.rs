@@ -15,7 +15,7 @@ use protocol::device::{
     ReportedResult,
 };
 use protocol::device_signature::{ClaimedSignature, DevicePublicKey};
-use protocol::key::NewKey;
+use protocol::key::{KeyInfo, KeyList, NewKey, RenameKey, RotateKey};
 use protocol::linking::{LinkRequest, LinkStarted, Linked};
 use protocol::{AccountId, Clock, Context, DeviceId, JobId, Problem, ProblemCode, SystemClock, UnixMillis};
 use serde::Serialize;
@@ -36,6 +36,13 @@ pub(crate) enum TokenReply {
     Problem(ProblemCode),
 }
 
+/// What becomes of a change of a key.
+#[derive(Clone, Copy)]
+enum KeyFault {
+    Refused(ProblemCode),
+    Lost,
+}
+
 #[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) links: Vec<LinkRequest>,
@@ -45,6 +52,7 @@ pub(crate) struct Seen {
     pub(crate) released: Vec<HeldJob>,
     pub(crate) new_keys: Vec<NewKey>,
     pub(crate) revoked: Vec<String>,
+    pub(crate) rotated: Vec<RotateKey>,
     pub(crate) signature_faults: Vec<String>,
     pub(crate) refused_reports: usize,
     pub(crate) reports_begun: usize,
@@ -68,7 +76,9 @@ struct Script {
     seen: Seen,
     pulls: VecDeque<Reply>,
     tokens: VecDeque<TokenReply>,
-    new_keys: VecDeque<Option<ProblemCode>>,
+    new_keys: VecDeque<Option<KeyFault>>,
+    keys: Vec<KeyInfo>,
+    keys_version: u64,
     /// Jobs to call lost when they are named as running.
     lost: HashSet<JobId>,
     outcome: Option<Outcome>,
@@ -161,7 +171,24 @@ impl ScriptedRelay {
     }
 
     pub(crate) fn next_new_key(&self, refusal: Option<ProblemCode>) {
-        self.change(|script| script.new_keys.push_back(refusal));
+        self.change(|script| script.new_keys.push_back(refusal.map(KeyFault::Refused)));
+    }
+
+    /// The next change of a key is made, and its answer is lost.
+    pub(crate) fn lose_next_key_answer(&self) {
+        self.change(|script| script.new_keys.push_back(Some(KeyFault::Lost)));
+    }
+
+    /// Somebody else changes the inventory, or the relay is restored to another state.
+    pub(crate) fn change_keys(&self, change: impl FnOnce(&mut Vec<KeyInfo>)) {
+        self.change(|script| {
+            change(&mut script.keys);
+            script.keys_version += 1;
+        });
+    }
+
+    pub(crate) fn keys(&self) -> Vec<KeyInfo> {
+        self.shared.script.lock().unwrap().keys.clone()
     }
 
     pub(crate) fn take_back(&self, job: JobId) {
@@ -247,15 +274,8 @@ async fn answer(State(shared): State<Arc<Shared>>, method: Method, uri: Uri, hea
         "/api/device/pull" => pull(&shared, serde_json::from_slice(&body).unwrap()).await,
         "/api/device/report" => report(&shared, serde_json::from_slice(&body).unwrap()).await,
         "/api/device/release" => release(&shared, serde_json::from_slice(&body).unwrap()),
-        "/api/device/keys" if method == Method::POST => new_key(&shared, serde_json::from_slice(&body).unwrap()),
-        "/api/device/keys" => json(&serde_json::json!({"keys": []})),
-        _ => match path.strip_prefix("/api/device/keys/").and_then(|rest| rest.strip_suffix("/revoke")) {
-            Some(key) => {
-                shared.script.lock().unwrap().seen.revoked.push(key.to_owned());
-                StatusCode::NO_CONTENT.into_response()
-            }
-            None => problem(ProblemCode::NotFound, None, serde_json::Map::new()),
-        },
+        _ if path.starts_with("/api/device/keys") => keys(&shared, path, &body),
+        _ => problem(ProblemCode::NotFound, None, serde_json::Map::new()),
     };
     shared.changed.notify_waiters();
     answered
@@ -320,6 +340,7 @@ async fn pull(shared: &Shared, request: PullRequest) -> Response {
         let mut script = shared.script.lock().unwrap();
         answer.server_time = script.relay_time();
         answer.lease_seconds = script.lease_seconds;
+        answer.keys_version = Some(script.keys_version);
         if let Some(refusal) = refused_results(&mut script, &request.results) {
             return refusal;
         }
@@ -400,13 +421,70 @@ fn release(shared: &Shared, request: ReleaseRequest) -> Response {
     json(&ReleaseAnswer { released })
 }
 
-fn new_key(shared: &Shared, request: NewKey) -> Response {
+/// A small inventory, as the relay's: what the script says happens to a request, before or after it was done.
+fn keys(shared: &Shared, path: &str, body: &[u8]) -> Response {
     let mut script = shared.script.lock().unwrap();
-    script.seen.new_keys.push(request);
-    match script.new_keys.pop_front().flatten() {
-        Some(code) => problem(code, None, serde_json::Map::new()),
-        None => StatusCode::CREATED.into_response(),
+    if body.is_empty() {
+        return json(&KeyList { version: script.keys_version, keys: script.keys.clone() });
     }
+    let fault = script.new_keys.pop_front().flatten();
+    if let Some(KeyFault::Refused(code)) = fault {
+        if path == "/api/device/keys" {
+            script.seen.new_keys.push(serde_json::from_slice(body).unwrap());
+        }
+        return problem(code, None, serde_json::Map::new());
+    }
+    script.keys_version += 1;
+    let now = script.relay_time();
+    let answered = if path == "/api/device/keys" {
+        let new: NewKey = serde_json::from_slice(body).unwrap();
+        let info = KeyInfo {
+            key_id: new.key_id.clone(),
+            label: new.label.clone(),
+            environment: new.key_id.environment(),
+            terms: new.terms(),
+            created_at: now,
+            made_by: Some(shared.device),
+            last_used_at: None,
+            rotation: 0,
+            previous_ends_at: None,
+            revoked_at: None,
+        };
+        script.seen.new_keys.push(new);
+        if !script.keys.iter().any(|key| key.key_id == info.key_id) {
+            script.keys.push(info.clone());
+        }
+        json(&info)
+    } else {
+        let mut parts = path.trim_start_matches("/api/device/keys/").split('/');
+        let (key_id, deed) = (parts.next().unwrap(), parts.next().unwrap());
+        if deed == "revoke" {
+            script.seen.revoked.push(key_id.to_owned());
+        }
+        let Some(key) = script.keys.iter_mut().find(|key| key.key_id.as_str() == key_id) else {
+            return problem(ProblemCode::NotFound, None, serde_json::Map::new());
+        };
+        match deed {
+            "revoke" => key.revoked_at = key.revoked_at.or(Some(now)),
+            "rename" => key.label = serde_json::from_slice::<RenameKey>(body).unwrap().label,
+            _ => {
+                let rotate: RotateKey = serde_json::from_slice(body).unwrap();
+                key.rotation = rotate.rotation;
+                key.previous_ends_at = Some(now.plus_seconds(rotate.overlap_seconds.into()));
+                let key = key.clone();
+                script.seen.rotated.push(rotate);
+                return if matches!(fault, Some(KeyFault::Lost)) { lost() } else { json(&key) };
+            }
+        }
+        json(key)
+    };
+    if matches!(fault, Some(KeyFault::Lost)) { lost() } else { answered }
+}
+
+/// An answer that begins and breaks off.
+fn lost() -> Response {
+    let broken = futures_util::stream::iter([Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("gone"))]);
+    Body::from_stream(broken).into_response()
 }
 
 fn json(value: &impl Serialize) -> Response {

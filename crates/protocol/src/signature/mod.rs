@@ -16,3 +16,5 @@ pub use verify::{SignatureMismatch, VerifyingSecret};
 
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod wycheproof;

@@ -77,6 +77,6 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
 }
 
 /// What a failed command means to a script.
-fn failure(error: AdminError) -> Failure {
+pub(crate) fn failure(error: AdminError) -> Failure {
     if error.is_refusal() { Failure::usage(error) } else { Failure::Unreachable(error.into()) }
 }

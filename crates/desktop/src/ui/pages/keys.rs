@@ -23,7 +23,7 @@ use super::super::frame::{self, Frame};
 use super::super::{Office, Shared};
 use crate::activity;
 use crate::caller_examples::{self, Example};
-use crate::keys::{CreatedKey, KeysError};
+use crate::keys::{CreatedKey, KeysError, KnownKey};
 use crate::lock;
 
 /// What an example resolves unless somebody puts in something else.
@@ -81,7 +81,14 @@ pub(crate) async fn make(State(office): State<Shared>, frame: Frame, Form(form):
 /// `GET /keys/made`: the key that was made just now, once.
 pub(crate) async fn made(State(office): State<Shared>, frame: Frame) -> Response {
     let main = match office.take_fresh_key() {
-        Some(fresh) => shown_once(&office, &fresh),
+        Some(fresh) => {
+            if let Ok(keys) = office.station.keys()
+                && let Err(error) = keys.note_shown(&fresh.created.key_id).await
+            {
+                tracing::warn!(%error, "that a secret was shown was not written down");
+            }
+            shown_once(&office, &fresh)
+        }
         None => html! {
             (crumbs(&[("/keys", "API keys")]))
             h1 { "A secret is shown once" }
@@ -117,7 +124,7 @@ pub(crate) async fn revoke(State(office): State<Shared>, Path(key_id): Path<KeyI
         Err(error) => Err(error),
     };
     match revoked {
-        Ok(()) => {
+        Ok(_) => {
             office.station.note(activity::Weight::Usual, format!("revoked the API key {key_id}"));
             response::see_other("/keys").into_response()
         }
@@ -138,10 +145,10 @@ fn failed(office: &Office, frame: &Frame, what: &str, error: &KeysError) -> Resp
 async fn content(office: &Office, fault: Option<&str>, label: &str) -> Markup {
     let about = "Programs that send links sign with a key. It is made on this machine; the secret is shown once.";
     let listed = match office.station.keys() {
-        Ok(keys) => keys.list().await.map(|list| {
-            let here = |key: &KeyInfo| keys.secret(&key.key_id).is_ok_and(|secret| secret.is_some());
-            list.into_iter().map(|key| (here(&key), key)).collect::<Vec<_>>()
-        }),
+        Ok(keys) => {
+            let shown = |key: KnownKey| (key.has_secret && !key.is_stale(), key.info);
+            keys.list().await.map(|list| list.into_iter().map(shown).collect::<Vec<_>>())
+        }
         Err(error) => Err(error),
     };
     html! {
