@@ -33,6 +33,9 @@ mod secrets;
 mod server;
 mod state;
 
+#[cfg(test)]
+mod timing;
+
 pub use config::{Config, DEFAULT_ACCOUNT};
 pub use console::setup_link_on;
 pub use edge::{AddressLimit, InvalidAddressLimit, InvalidNetwork, Network, ProxyHeaders, TlsError, TlsFiles, TrustedProxies};
