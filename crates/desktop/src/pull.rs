@@ -24,6 +24,9 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
     loop {
         let pausing = &run.station.pausing;
         let is_paused = pausing.is_paused();
+        if is_paused {
+            run.outbox.no_pull_comes();
+        }
         if is_paused && unanswered {
             // Leased just before the pause, if at all: others may have them at once.
             let leased = farewell::collect_leases(&run, collect(poll_id)).await;

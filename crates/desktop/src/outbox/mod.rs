@@ -98,6 +98,12 @@ impl Outbox {
         lock(&self.queue).pull_waits = false;
     }
 
+    /// No pull comes for a while that could carry results along: until the next one they go by reports of their own.
+    pub(crate) fn no_pull_comes(&self) {
+        lock(&self.queue).pull_waits = true;
+        self.changed.notify_waiters();
+    }
+
     /// The next batch for a report: empty as long as the next pull will carry results along.
     pub(crate) fn take_for_report(&self) -> Vec<ReportedResult> {
         let mut queue = lock(&self.queue);

@@ -5,6 +5,8 @@
 mod keys;
 mod leases;
 mod linking;
+mod pages;
+mod pausing;
 mod pulls;
 mod relay;
 mod results;
