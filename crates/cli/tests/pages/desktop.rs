@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::process::Process;
 use crate::script;
 
-/// The same path for every run would be one machine's: pages that are pictured show this one.
+/// Relay, desktop and lab in one, as somebody has them who tries it out.
 fn start(data: &Path) -> Process {
     let any = "127.0.0.1:0";
     let data = data.to_str().unwrap();
@@ -34,6 +34,7 @@ async fn the_desktop_s_pages_are_for_everybody_who_sits_there() {
     let said = up.as_ref().unwrap().says("it is up", |said| said["endpoint"].is_string()).await;
     script::run("desktop.mjs", said, async |name, with| match name.as_str() {
         "run" => ran(&with, folder.path()).await,
+        "shell" => pasted(&with).await,
         "restart" => {
             up.take().unwrap().stop();
             let again = up.insert(start(folder.path()));
@@ -57,4 +58,26 @@ async fn ran(with: &Value, data: &Path) -> Value {
     }
     let output = command.output().await.unwrap();
     json!({"code": output.status.code(), "out": String::from_utf8_lossy(&output.stdout), "err": String::from_utf8_lossy(&output.stderr)})
+}
+
+/// What somebody pastes into a terminal.
+async fn pasted(with: &Value) -> Value {
+    let output = tokio::process::Command::new("bash").args(["-c", with["script"].as_str().unwrap()]).output().await.unwrap();
+    json!({"out": String::from_utf8_lossy(&output.stdout), "err": String::from_utf8_lossy(&output.stderr)})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_desktop_that_is_not_linked_shows_the_code_and_works_once_it_is_approved() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let relay = Process::start(&["relay", "--json", "--listen", "127.0.0.1:0", "--data-dir", data]);
+    let said = relay.says("the relay listens", |said| said["address"].is_string()).await;
+    let url = format!("http://{}", said["address"].as_str().unwrap());
+    let _desktop = Process::start(&["desktop", "--json", "--relay", &url, "--data-dir", data, "--pages-listen", "127.0.0.1:0"]);
+    let given = json!({"relay": url});
+    script::run("linking.mjs", given, async |name, with| match name.as_str() {
+        "run" => ran(&with, folder.path()).await,
+        _ => panic!("nobody does `{name}`"),
+    })
+    .await;
 }

@@ -1,0 +1,35 @@
+// Linking, as a newcomer sees it: the code, its approval, and the desktop at work.
+import assert from "node:assert/strict";
+
+async function command(test, ...given) {
+  const { code, out, err } = await test.act("run", { arguments: given, inData: true, environment: { LINK_PEELER_RELAY: test.given.relay } });
+  assert.equal(code, 0, err);
+  return out;
+}
+
+export default {
+  "the code is shown large, and once it is approved the desktop works": async (test) => {
+    const status = await test.until("there is a code", async () => {
+      const { code, out } = await test.act("run", { arguments: ["desktop", "status", "--json"], inData: true });
+      return code === 0 && JSON.parse(out).userCode && JSON.parse(out);
+    });
+    const person = await test.person({ base: new URL(status.pagesUrl).origin });
+    const page = await person.open(JSON.parse(await command(test, "desktop", "open", "--json")).url);
+    await page.getByRole("heading", { name: "Link this machine" }).waitFor();
+    assert.equal(await page.locator("#user-code").innerText(), status.userCode);
+    await test.everywhere(person, "/", { name: "desktop-link" });
+    await command(test, "link", "approve", status.userCode);
+    await test.until("it is linked", async () => JSON.parse(await command(test, "desktop", "status", "--json")).stage === "linked");
+    await page.reload();
+    await page.getByRole("heading", { name: "Status" }).waitFor();
+  },
+
+  "starting at login is turned on, seen and taken away": async (test) => {
+    assert.equal(JSON.parse((await test.act("run", { arguments: ["desktop", "autostart", "status", "--json"] })).out).autostart, "off");
+    const on = JSON.parse((await test.act("run", { arguments: ["desktop", "autostart", "on", "--json"] })).out);
+    assert.equal(on.autostart, "on");
+    assert.match(on.command, /desktop$/);
+    assert.match(on.place, /systemd|LaunchAgents|Run/);
+    assert.equal(JSON.parse((await test.act("run", { arguments: ["desktop", "autostart", "off", "--json"] })).out).autostart, "off");
+  },
+};
