@@ -6,6 +6,7 @@ pub mod audit;
 pub mod channel;
 pub mod email;
 pub mod events;
+pub mod latency;
 pub mod lease;
 pub mod month;
 pub mod nonce_window;
@@ -18,6 +19,7 @@ pub mod session;
 
 pub use admission::{Decision, Ledger};
 pub use email::EmailAddress;
+pub use latency::Bucket as LatencyBucket;
 pub use lease::{AfterLease, LeasePolicy};
 pub use month::Month;
 pub use plan::{Plan, Plans};

@@ -14,7 +14,7 @@ use crate::body::Bodies;
 use crate::clock_skew;
 use crate::config::Config;
 use crate::console::{self, Passphrases, SignInThrottle};
-use crate::device_api::{Devices, PendingLinks};
+use crate::device_api::{Devices, LastHeard, PendingLinks};
 use crate::edge::{AddressLimits, Places, Tls, TlsError};
 use crate::key_upkeep;
 use crate::keys::Keys;
@@ -218,6 +218,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         keys: Keys::load(store.clone()).await?,
         devices: Devices::load(store.clone()).await?,
         links: PendingLinks::new(matches!(config.database, DatabaseUrl::Postgres(_))),
+        last_heard: LastHeard::default(),
         metrics: Metrics::new(started_seconds(now)),
         clock: Arc::clone(&config.clock),
         public_url: config

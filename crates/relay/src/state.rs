@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body::Bodies;
 use crate::console::{Passphrases, SignInThrottle};
-use crate::device_api::{Devices, PendingLinks};
+use crate::device_api::{Devices, LastHeard, PendingLinks};
 use crate::edge::{AddressLimits, TrustedProxies};
 use crate::keys::Keys;
 use crate::live::Places;
@@ -24,6 +24,7 @@ pub(crate) struct RelayState {
     pub(crate) store: Store,
     pub(crate) keys: Keys,
     pub(crate) devices: Devices,
+    pub(crate) last_heard: LastHeard,
     pub(crate) links: PendingLinks,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,

@@ -77,3 +77,8 @@ pub(crate) async fn set_plan(
 fn record(row: &Row) -> Result<Account, StoreError> {
     Ok(Account { id: row.get(0)?, name: row.get(1)?, plan: row.get(2)?, created_at: row.get(3)? })
 }
+
+/// The name of the account's plan.
+pub(crate) async fn plan_name(session: &mut Session<'_>, account: &AccountId) -> Result<Option<String>, StoreError> {
+    session.row(&statement::PLAN_NAME, &[account.into()]).await?.map(|row| row.get(0)).transpose()
+}

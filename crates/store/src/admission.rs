@@ -62,6 +62,25 @@ impl AdmissionRequest {
         }
     }
 
+    /// A row that a person named, admitted as a caller's is: the same quota, the same backlog. Its idempotency key is its
+    /// nonce: the same wish twice is one.
+    #[must_use]
+    pub fn of_person((account, environment): (AccountId, Environment), fetch: FetchRequest, by: Actor, now: UnixMillis) -> Self {
+        Self {
+            account,
+            environment,
+            nonce_hash: nonce::hash(BY_HAND, &fetch.idempotency_key),
+            asked_by: AskedBy::Person(by),
+            timestamp_seconds: now.seconds(),
+            fingerprint: fetch.fingerprint(),
+            context_json: context_json(&fetch),
+            new_job_id: JobId::random(now),
+            received_at: now,
+            expires_at: now.plus_seconds(fetch.deadline_seconds.into()),
+            fetch,
+        }
+    }
+
     /// A wish of a person to check a row again, admitted as a caller's is: the same quota, the same backlog.
     #[must_use]
     pub(crate) fn recheck((account, environment): (AccountId, Environment), row: RecheckedRow, by: Actor, now: UnixMillis) -> Self {
@@ -220,6 +239,8 @@ pub(crate) struct RecheckedRow {
 
 /// Under which name rechecks spend nonces and are remembered.
 const RECHECK: &str = "recheck";
+/// Under which name what people type or import spends nonces.
+const BY_HAND: &str = "by hand";
 
 /// Account, environment, source and row id.
 type RowKey<'r> = (AccountId, Environment, &'r str, &'r str);

@@ -65,6 +65,16 @@ pub(crate) async fn revoke(
     Ok(revoked)
 }
 
+/// Gives a device another name. `false`: the account has no such device, or it was revoked.
+pub(crate) async fn rename(
+    transaction: &mut Transaction<'_>,
+    (account, device, name): &(AccountId, DeviceId, String),
+) -> Result<bool, StoreError> {
+    let renamed = transaction.session.row(&statement::RENAME_DEVICE, &[account.into(), device.into(), name.into()]).await?.is_some();
+    transaction.effects.devices_changed |= renamed;
+    Ok(renamed)
+}
+
 fn record(row: &Row) -> Result<DeviceRecord, StoreError> {
     let public_key = DevicePublicKey::from_bytes(&row.get(2)?).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     Ok(DeviceRecord {

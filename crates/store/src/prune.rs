@@ -4,6 +4,7 @@
 
 use protocol::{AccountId, JobId, UnixMillis};
 
+use crate::concluded_hours;
 use crate::error::StoreError;
 use crate::operation::Transaction;
 use crate::session::{Row, Session, Value};
@@ -72,6 +73,9 @@ pub(crate) async fn step(transaction: &mut Transaction<'_>, order: &PruneOrder) 
             return Ok(pruned);
         }
         session.rows(&statement::DROP_OLD_USAGE, &[(&progress.account).into(), first_month.into()]).await?;
+        // As long as the jobs that were counted.
+        let first_hour = concluded_hours::hour_of(UnixMillis(concluded_hours::created_millis(jobs_until)));
+        session.rows(&statement::DROP_OLD_HOURS, &[(&progress.account).into(), first_hour.into()]).await?;
         behind = progress.account;
     }
     pruned.next = may_be_more.then_some(PruneCursor(behind));

@@ -10,6 +10,8 @@ use protocol::fetch_request::Fingerprint;
 use protocol::{AccountId, Class, Context, DeviceId, Environment, JobId, JobResult, RowExpectation, UnixMillis};
 use sha2::{Digest, Sha256};
 
+use crate::concluded_hours::HourCounts;
+use crate::console_rows::class_number;
 use crate::error::StoreError;
 use crate::job::CONCLUDED;
 use crate::operation::Transaction;
@@ -164,10 +166,15 @@ async fn conclude(transaction: &mut Transaction<'_>, mut ending: Vec<Ending<'_>>
     }
     // The order in which every transaction locks rows.
     ending.sort_by(|a, b| a.row_key().cmp(&b.row_key()));
+    let mut hours = HourCounts::default();
+    for Ending { by: Conclusive { account, job_id, result, now, .. }, environment, .. } in &ending {
+        hours.count(*account, *environment, *job_id, result.conclusion, *now);
+    }
     let batches = [
         Batch::new(&statement::CONCLUDE_JOB, ending.iter().map(Ending::of_job).collect()),
         Batch::new(&statement::INSERT_RESULT, ending.iter().map(Ending::of_evidence).collect()),
         Batch::new(&statement::CONCLUDE_ROW, ending.iter().map(Ending::of_row).collect()),
+        Batch::new(&statement::COUNT_HOURS, hours.values()),
     ];
     transaction.session.write(&batches).await?;
     transaction.effects.ended.extend(ending.iter().map(|end| end.by.job_id));
@@ -217,7 +224,7 @@ impl<'r> Ending<'r> {
         [(&self.by.account).into(), (&self.by.job_id).into(), self.by.json.into()]
     }
 
-    fn of_row(&self) -> [Value<'_>; 11] {
+    fn of_row(&self) -> [Value<'_>; 13] {
         let result = self.by.result;
         // A result without a chain says nothing about when the link was last checked. And a desktop whose clock is ahead
         // must not keep a row fresh for longer than it is.
@@ -235,6 +242,8 @@ impl<'r> Ending<'r> {
             checked_at.into(),
             self.context_used.into(),
             (&self.checked.0).into(),
+            class_number(result.conclusion.class()).into(),
+            self.by.now.into(),
         ]
     }
 }

@@ -100,8 +100,8 @@ pub(crate) async fn page(
     Ok(page)
 }
 
-/// Reads the columns of `rows/row` and `rows/page`.
-fn record(row: &Row, now: UnixMillis, freshness_millis: i64) -> Result<protocol::Row, StoreError> {
+/// Reads the first columns of `rows/row` and of every page of rows.
+pub(crate) fn record(row: &Row, now: UnixMillis, freshness_millis: i64) -> Result<protocol::Row, StoreError> {
     let (tracking_url, expected_domain): (String, Option<String>) = (row.get(3)?, row.get(4)?);
     let job_id: JobId = row.get(5)?;
     let (expectation, skip_reason): (Option<String>, Option<String>) = (row.get(12)?, row.get(13)?);

@@ -59,6 +59,7 @@ statements! {
     shared SET_PLAN = "accounts/set_plan";
     shared SET_ACCOUNT_SETTING = "accounts/set_setting";
     shared ACCOUNT_SETTINGS = "accounts/settings";
+    shared PLAN_NAME = "accounts/plan_name";
     twin PLAN_OF = "accounts/plan_of";
     twin LOCK_ACCOUNT = "accounts/lock_account";
     shared ACCOUNT = "accounts/account";
@@ -122,10 +123,30 @@ statements! {
     shared DROP_OLD_USAGE = "upkeep/drop_old_usage";
     shared NOTE_PRUNED = "upkeep/note_pruned";
 
+    twin COUNT_HOURS = "hours/count";
+    shared CONCLUDED_HOURS = "hours/since";
+    shared DROP_OLD_HOURS = "hours/drop_old";
+    shared NOTE_PRESENCE = "presence/note";
+    shared PRESENCE = "presence/of_account";
+    shared HELD_LEASES = "presence/leases";
+    shared RENAME_DEVICE = "devices/rename_device";
+    shared QUEUE_HEAD = "rows/queue_head";
+    shared ROWS_FOUND = "rows/found";
+    shared ROWS_FOUND_BACK = "rows/found_back";
+    shared ROWS_BY_CLASS = "rows/by_class";
+    shared ROWS_BY_CHANGE = "rows/by_change";
+    shared ROWS_SKIPPED = "rows/skipped";
+    shared COUNT_CLASS = "rows/count_class";
+    shared COUNT_CHANGED = "rows/count_changed";
+    shared ANY_ROWS = "rows/any";
+    shared NAME_OFFER = "rows/name_offer";
+    shared EXPECT_OF_JOB = "rows/expect_of_job";
+    shared NEXT_SOURCE = "rows/next_source";
+
     twin JOB = "jobs/job";
     twin RESULT = "jobs/result";
     shared JOB_PAGE = "jobs/page";
-    shared JOB_PAGE_OF_ROW = "jobs/page_of_row";
+    twin JOB_PAGE_OF_ROW = "jobs/page_of_row";
     shared ROW = "rows/row";
     shared ROW_PAGE = "rows/page";
     twin LOCK_ROW = "rows/lock_row";

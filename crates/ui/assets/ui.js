@@ -33,6 +33,7 @@
     each(root, "data.num", (data) => { data.textContent = numbers.format(BigInt(data.value)); });
     each(root, "[data-copy]", (button) => { button.hidden = !navigator.clipboard; });
     each(root, "[data-select-all]", (box) => { box.hidden = false; });
+    each(root, "[data-file-into]", (field) => { field.hidden = false; });
     each(root, "[data-focus]", (box) => box.focus());
     count();
   };
@@ -122,6 +123,37 @@
     field.files = event.dataTransfer.files;
     field.dispatchEvent(new Event("change", { bubbles: true }));
   });
+  document.addEventListener("change", async (event) => {
+    const target = event.target.closest?.("[data-file-into]")?.dataset.fileInto;
+    const file = event.target.files?.[0];
+    if (target && file) document.getElementById(target).value = await file.text();
+  });
+
+  // Live parts: when the service says that something happened, the page is asked for again and those parts are exchanged.
+  // What a person types or has ticked stays, since such parts are not marked live. Reconnecting is the browser's own work.
+  const parts = [...document.querySelectorAll("[data-live]")];
+  if (parts.length > 0) {
+    let waiting = 0;
+    const renew = async () => {
+      waiting = 0;
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+      if (!answer?.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of document.querySelectorAll("[data-live]")) {
+        const fresh = page.getElementById(part.id);
+        if (fresh && fresh.innerHTML !== part.dataset.shown) {
+          const shown = fresh.innerHTML;
+          part.replaceChildren(...fresh.childNodes);
+          part.dataset.shown = shown;
+        }
+      }
+    };
+    const hear = () => { waiting ||= setTimeout(renew, 300); };
+    const stream = new EventSource(parts[0].dataset.live);
+    // Opened again after the service was away: what happened meanwhile is looked up.
+    for (const kind of ["job", "reset", "message", "open"]) stream.addEventListener(kind, hear);
+    addEventListener("pagehide", () => stream.close());
+  }
 
   adorn(document);
   new MutationObserver((changes) => {

@@ -63,13 +63,16 @@ pub fn area(rows: u32, field: &Field<'_>) -> Markup {
     })
 }
 
-/// A file; `accept` as in HTML. What is dropped on the field is taken, too.
+/// A file whose text the script puts into the field with the id `target`; hidden where no script runs, since the text can be
+/// pasted there as well. Forms of ours carry text alone: one media type, which other sites' pages cannot send unasked.
 #[must_use]
-pub fn file(accept: &str, field: &Field<'_>) -> Markup {
-    field.around(&html! {
-        input type="file" id=(field.name) name=(field.name) accept=(accept) required[field.required]
-            aria-describedby=[field.described_by()] aria-invalid=[field.error.map(|_| "true")];
-    })
+pub fn file_into(id: &str, target: &str, accept: &str, label: &str) -> Markup {
+    html! {
+        div.field data-file-into=(target) hidden {
+            label for=(id) { (label) }
+            input type="file" id=(id) accept=(accept);
+        }
+    }
 }
 
 /// One of several, as a list that opens: value and words. The field's value is the chosen one.

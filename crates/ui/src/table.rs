@@ -91,11 +91,21 @@ impl<'a> Column<'a> {
 /// A table. `caption` names it for whoever does not see the page; `body` is rows of [`td`] in the order of the columns.
 #[must_use]
 pub fn table(caption: &str, columns: &[Column<'_>], body: &Markup) -> Markup {
+    around(caption, &html! { @for column in columns { (header(column)) } }, body)
+}
+
+/// As [`table`], with a first column of ticks: each row of the body begins with a [`select_one`].
+#[must_use]
+pub fn ticked_table(caption: &str, columns: &[Column<'_>], body: &Markup) -> Markup {
+    around(caption, &html! { td.narrow { (select_all()) } @for column in columns { (header(column)) } }, body)
+}
+
+fn around(caption: &str, headers: &Markup, body: &Markup) -> Markup {
     html! {
         div.table-wrap tabindex="0" role="region" aria-label=(caption) {
             table.data {
                 caption.unseen { (caption) }
-                thead { tr { @for column in columns { (header(column)) } } }
+                thead { tr { (headers) } }
                 tbody { (body) }
             }
         }
@@ -107,6 +117,10 @@ fn header(column: &Column<'_>) -> Markup {
         Order::Rising => "ascending",
         Order::Falling => "descending",
     });
+    if column.name.is_empty() {
+        // A header that says nothing is none.
+        return html! { td class=[column.class()] {} };
+    }
     html! {
         th scope="col" class=[column.class()] aria-sort=[aria] {
             @match &column.sort {

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use ui::{Icon, Markup, html};
 
-use super::signed_in::{Person, SignedIn};
+use super::signed_in::Person;
 
 /// `GET /accounts`
 pub(super) async fn page(person: Person) -> Response {
@@ -22,9 +22,4 @@ pub(super) async fn page(person: Person) -> Response {
         }
     };
     person.page(StatusCode::OK, "Accounts", main)
-}
-
-/// `GET /console/{account}`
-pub(super) async fn overview(signed_in: SignedIn) -> Response {
-    signed_in.go("/people")
 }

@@ -11,22 +11,31 @@ mod audit;
 mod browser;
 mod cookie;
 mod defence;
+mod devices;
+mod evidence;
 mod fault;
 mod form;
 mod here;
 mod invitation;
 mod linking;
+mod job;
+mod jobs;
 mod live;
 mod me;
 mod navigation;
 mod newcomer;
+mod overview;
 mod page;
 mod passphrase;
 mod people;
+mod place;
 mod requests;
+mod rows;
+mod settings;
 mod setup;
 mod sign_in;
 mod signed_in;
+mod start;
 mod throttle;
 
 use axum::Router;
@@ -67,11 +76,31 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post(Console, "/link/approve", linking::approve),
         Route::post(Console, "/link/deny", linking::deny),
         // Members of an account.
-        Route::get(Console, "/console/{account}", accounts::overview),
         Route::get(Console, "/console/{account}/requests", requests::page),
         Route::get(Console, "/console/{account}/audit", audit::page),
         Route::get(Console, "/console/{account}/audit/export", audit::export),
         Route::get(Console, "/console/{account}/events", live::events),
+        Route::get(Console, "/console/{account}", overview::page),
+        Route::get(Console, "/console/{account}/start", start::page),
+        Route::post(Console, "/console/{account}/start/check", start::check),
+        Route::get(Console, "/console/{account}/rows", rows::list::page),
+        Route::get(Console, "/console/{account}/rows/export.csv", rows::export::csv),
+        Route::get(Console, "/console/{account}/rows/export.json", rows::export::json),
+        Route::get(Console, "/console/{account}/rows/export.ndjson", rows::export::ndjson),
+        Route::get(Console, "/console/{account}/rows/import", rows::import::page),
+        Route::post(Console, "/console/{account}/rows/import", rows::import::import),
+        Route::post(Console, "/console/{account}/rows/act", rows::act),
+        Route::get(Console, "/console/{account}/rows/{env}/{source}/{row}", rows::detail::page),
+        Route::post(Console, "/console/{account}/rows/edit/{env}/{source}/{row}/expect", rows::edit::expect),
+        Route::get(Console, "/console/{account}/jobs", jobs::page),
+        Route::get(Console, "/console/{account}/jobs/{job}", job::page),
+        Route::get(Console, "/console/{account}/jobs/{job}/evidence.json", job::download),
+        Route::post(Console, "/console/{account}/jobs/{job}/cancel", job::cancel),
+        Route::get(Console, "/console/{account}/devices", devices::page),
+        Route::get(Console, "/console/{account}/devices/{device}", devices::one),
+        Route::post(Console, "/console/{account}/devices/{device}/rename", devices::rename),
+        Route::post(Console, "/console/{account}/devices/{device}/revoke", devices::revoke),
+        Route::get(Console, "/console/{account}/settings", settings::page),
         Route::get(Console, "/console/{account}/people", people::page),
         Route::post(Console, "/console/{account}/people/invite", people::invite),
         Route::post(Console, "/console/{account}/people/invitations/{invitation}/withdraw", people::withdraw),

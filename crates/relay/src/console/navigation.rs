@@ -9,9 +9,15 @@ use super::signed_in::Person;
 
 /// Pages of an account: group, the rest of the path, name, icon. A page is added to the navigation here.
 const PAGES: &[(Option<&str>, &str, &str, Icon)] = &[
+    (None, "", "Overview", Icon::Overview),
+    (None, "/rows", "Rows", Icon::Rows),
+    (None, "/jobs", "Jobs", Icon::Jobs),
+    (None, "/devices", "Devices", Icon::Devices),
     (Some("Trust"), "/requests", "Requests", Icon::Requests),
     (Some("Trust"), "/audit", "Audit", Icon::Audit),
     (Some("Account"), "/people", "People", Icon::People),
+    (Some("Account"), "/settings", "Settings", Icon::Settings),
+    (Some("Account"), "/start", "First steps", Icon::Start),
 ];
 
 /// An entry with its whole path.

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::Role;
+use domain::audit::Actor;
 use protocol::AccountId;
 use store::{Membership, OperatorRecord, SignedInRecord};
 use ui::Markup;
@@ -148,6 +149,11 @@ impl<R: AtLeast> SignedIn<R> {
     /// Who it is.
     pub(crate) fn operator(&self) -> &OperatorRecord {
         self.person.operator()
+    }
+
+    /// Who does it, for the audit.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor::Operator(self.operator().id.to_string())
     }
 
     /// Whether they may do what takes this role: for leaving out buttons that would not work.

@@ -2,6 +2,7 @@
 
 mod devices;
 mod keys;
+mod last_heard;
 mod link;
 mod link_code;
 mod pending;
@@ -14,6 +15,7 @@ pub(crate) mod target;
 
 pub(crate) use devices::Devices;
 pub(crate) use keys::{create as create_key, list as list_keys, rename as rename_key, revoke as revoke_key, rotate as rotate_key};
+pub(crate) use last_heard::LastHeard;
 pub(crate) use link::{start as start_link, token as link_token};
 pub(crate) use pending::PendingLinks;
 pub(crate) use pull::pull;

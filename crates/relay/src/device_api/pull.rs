@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use protocol::device::{MAX_HELD_JOBS, MAX_PULL_JOBS, MAX_PULL_WAIT_SECONDS, PullAnswer, PullRequest};
 use protocol::fetch_request::PayloadError;
 use store::{PullOrder, Pulled};
 use tokio::time::Instant;
 
-use super::results;
 use super::signature::FromDevice;
+use super::{last_heard, results};
 use crate::answer;
 use crate::problem::Refusal;
 use crate::state::{RelayState, Shared};
@@ -19,8 +19,9 @@ use crate::state::{RelayState, Shared};
 /// A lost wake-up costs no more than this.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-pub(crate) async fn pull(State(state): State<Shared>, from: FromDevice<PullRequest>) -> Result<Response, Refusal> {
+pub(crate) async fn pull(State(state): State<Shared>, headers: HeaderMap, from: FromDevice<PullRequest>) -> Result<Response, Refusal> {
     let FromDevice { device, message, received_at, place, target_uri } = from;
+    last_heard::note(&state, &device, &headers, received_at);
     check(&message)?;
     let wait = Duration::from_secs(message.wait_seconds.into());
     let reported = !message.results.is_empty();

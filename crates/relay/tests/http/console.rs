@@ -10,6 +10,7 @@ use crate::stage::Stage;
 mod defence;
 mod linking;
 mod people;
+mod rows;
 mod sign_in;
 
 /// A passphrase that is taken.
@@ -47,6 +48,11 @@ fn pages() -> Vec<(&'static str, &'static str)> {
 fn filled(path: &str, relay: &Relay) -> String {
     let unknown = "00000000000000000000000000000000";
     path.replace("{account}", &relay.account().to_string())
+        .replace("{env}", "live")
+        .replace("{source}", "csv")
+        .replace("{row}", "a")
+        .replace("{job}", &format!("job_{unknown}"))
+        .replace("{device}", &format!("dev_{unknown}"))
         .replace("{operator}", &format!("op_{unknown}"))
         .replace("{session}", &format!("ses_{unknown}"))
         .replace("{invitation}", &format!("inv_{unknown}"))

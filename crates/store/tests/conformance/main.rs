@@ -31,6 +31,7 @@ mod audit;
 mod backlog;
 mod cancel;
 mod clock;
+mod console;
 mod contention;
 mod devices;
 mod events;

@@ -1,0 +1,88 @@
+//! CSV in and out. What comes in is read whatever separates its columns; what goes out opens in a spreadsheet as text.
+
+use std::borrow::Cow;
+
+/// First characters that make a spreadsheet take a cell for a formula, or for the end of one (OWASP, CSV injection).
+const FORMULA_STARTS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// The cell as text: a leading apostrophe keeps a spreadsheet from computing it.
+pub(super) fn harmless(cell: &str) -> Cow<'_, str> {
+    if cell.starts_with(FORMULA_STARTS) { Cow::Owned(format!("'{cell}")) } else { Cow::Borrowed(cell) }
+}
+
+/// What separates the columns: whichever of the usual ones the first line has most of.
+pub(super) fn delimiter(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or_default();
+    let count = |sign: u8| first.bytes().filter(|byte| *byte == sign).count();
+    [b',', b';', b'\t'].into_iter().rev().max_by_key(|sign| count(*sign)).unwrap_or(b',')
+}
+
+/// A line of a table with the number that an editor shows for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) number: u64,
+    pub(super) cells: Vec<String>,
+}
+
+/// A file as it was read.
+pub(super) struct Sheet {
+    pub(super) header: Vec<String>,
+    pub(super) lines: Vec<Line>,
+    /// Whether there are lines beyond those that may be.
+    pub(super) is_cut: bool,
+}
+
+/// The header and at most `most` lines, and whether there are more. A line that cannot be read is an error with its number.
+pub(super) fn read(text: &str, most: usize) -> Result<Sheet, (u64, String)> {
+    // A byte order mark is part of no header.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter(text)).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let at = |error: &csv::Error| error.position().map_or(1, csv::Position::line);
+    let header = reader.headers().map_err(|error| (at(&error), error.to_string()))?.iter().map(str::to_owned).collect::<Vec<_>>();
+    let mut lines = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| (at(&error), error.to_string()))?;
+        if lines.len() == most {
+            return Ok(Sheet { header, lines, is_cut: true });
+        }
+        let number = record.position().map_or(0, csv::Position::line);
+        if record.iter().any(|cell| !cell.is_empty()) {
+            lines.push(Line { number, cells: record.iter().map(str::to_owned).collect() });
+        }
+    }
+    Ok(Sheet { header, lines, is_cut: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for evil in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(\"https://x\")"] {
+            assert!(harmless(evil).starts_with('\''), "{evil:?}");
+        }
+        assert_eq!(harmless("https://a.example/?x=1"), "https://a.example/?x=1");
+    }
+
+    #[test]
+    fn columns_are_told_apart_whatever_separates_them() {
+        for text in [
+            "row,url\na,https://a.example/?x=1;y=2\n",
+            "row;url\na;\"https://a.example/?x=1;y=2\"\n",
+            "\u{feff}row\turl\r\na\thttps://a.example/?x=1;y=2",
+        ] {
+            let Sheet { header, lines, is_cut } = read(text, 10).unwrap();
+            assert_eq!(header, ["row", "url"], "{text:?}");
+            assert_eq!(lines, [Line { number: 2, cells: vec!["a".to_owned(), "https://a.example/?x=1;y=2".to_owned()] }]);
+            assert!(!is_cut);
+        }
+    }
+
+    #[test]
+    fn lines_keep_their_numbers_when_empty_ones_stand_between() {
+        let Sheet { lines, is_cut, .. } = read("row\n\na\n\n\"b\nb\"\nc\n", 2).unwrap();
+        assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [3, 5]);
+        assert!(is_cut);
+    }
+}

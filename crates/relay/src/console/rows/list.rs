@@ -1,0 +1,237 @@
+//! The working table: every row with what is known of it, filters, and what can be done to many at once.
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use domain::Role;
+use protocol::{NotReadyReason, UnixMillis};
+use store::{ConsoleRow, ConsoleRowPage, RowOrder};
+use ui::button::{self, Weight};
+use ui::field::{filter_bar, filter_select, filter_text};
+use ui::table::{Column, Keep, Order, select_one, table, td, ticked_table};
+use ui::{Icon, Markup, Tone, badge, card, html, link, notice, number, pager, time};
+
+use super::query::{CLASSES, RowQuery};
+use super::{ROWS, bulk};
+use crate::console::fault::Fault;
+use crate::console::place::{self, RowName};
+use crate::console::signed_in::SignedIn;
+use crate::state::Shared;
+
+/// Name of the form that ticks belong to.
+const BULK: &str = "bulk";
+
+/// `GET /console/{account}/rows`
+pub(in crate::console) async fn page(
+    State(state): State<Shared>,
+    signed_in: SignedIn,
+    Query(mut query): Query<RowQuery>,
+) -> Result<Response, Fault> {
+    let (account, now) = (signed_in.account(), state.now());
+    place::shown_environment(&state.store, account, &query.env).await?.as_str().clone_into(&mut query.env);
+    let found = state.store.console_rows(query.filter(account, now), now).await?;
+    let sources = state.store.sources(account, query.environment()).await?;
+    let view = View { signed_in: &signed_in, query: &query, now };
+    let main = view.page(&found, &sources);
+    Ok(signed_in.page("Rows", ROWS, main))
+}
+
+struct View<'v> {
+    signed_in: &'v SignedIn,
+    query: &'v RowQuery,
+    now: UnixMillis,
+}
+
+impl View<'_> {
+    fn page(&self, found: &ConsoleRowPage, sources: &[String]) -> Markup {
+        let has_rows = !sources.is_empty();
+        html! {
+            (ui::header::page_header("Rows", Some("Every link of this account, and whether money may be spent on it now."), &self.actions(has_rows)))
+            (bulk::done(&self.query.did))
+            @if has_rows || self.query.is_filtered() {
+                section.card.flush {
+                    div.card-head { (self.filters(sources)) }
+                    @if found.rows.is_empty() { (self.nothing(found)) } @else { (self.rows(&found.rows)) }
+                    @if self.may_act() && !found.rows.is_empty() { (self.bulk()) }
+                    (self.pager(found))
+                }
+            } @else {
+                (card::card("No rows yet", &html! {}, &card::empty(Icon::Rows, "Nothing to check yet",
+                    "A row comes with the first signed request for it, or from a CSV file.",
+                    &html! {
+                        @if self.may_act() { (button::link(Weight::Main, Some(Icon::Upload), "Import CSV", &self.signed_in.path("/rows/import"))) }
+                        (button::link(Weight::Plain, Some(Icon::Start), "First steps", &self.signed_in.path("/start")))
+                    })))
+            }
+        }
+    }
+
+    fn may_act(&self) -> bool {
+        self.signed_in.may(Role::Operator)
+    }
+
+    fn path(&self, query: &str) -> String {
+        self.signed_in.path(&format!("{ROWS}{query}"))
+    }
+
+    fn actions(&self, has_rows: bool) -> Markup {
+        let export = |kind: &str| self.signed_in.path(&format!("/rows/export.{kind}{}", self.query.with(|_| ())));
+        html! {
+            @if has_rows {
+                details.menu {
+                    summary.button { (Icon::Download) span { "Export" } }
+                    ul {
+                        @for (kind, name) in [("csv", "CSV, for spreadsheets"), ("json", "JSON"), ("ndjson", "NDJSON, a line a row")] {
+                            li { a href=(export(kind)) download { (name) } }
+                        }
+                    }
+                }
+            }
+            @if self.may_act() { (button::link(Weight::Main, Some(Icon::Upload), "Import CSV", &self.signed_in.path("/rows/import"))) }
+        }
+    }
+
+    fn filters(&self, sources: &[String]) -> Markup {
+        let query = self.query;
+        let of_sources: Vec<(&str, &str)> =
+            std::iter::once(("", "any")).chain(sources.iter().map(|source| (source.as_str(), source.as_str()))).collect();
+        let conclusions: Vec<(&str, &str)> = std::iter::once(("", "any"))
+            .chain(protocol::Conclusion::ALL.iter().map(|conclusion| (conclusion.code(), ui::conclusion::words(*conclusion))))
+            .collect();
+        let filters = html! {
+            (filter_text("q", "Text", "Row id, offer or address", &query.q))
+            (filter_select("class", "Class", CLASSES, &query.class))
+            (filter_select("conclusion", "Conclusion", &conclusions, &query.conclusion))
+            (filter_select("ready", "Ready for ads", &[("", "any"), ("yes", "ready"), ("no", "not ready")], &query.ready))
+            (filter_select("changed", "Changed", &[("", "any time"), ("day", "since yesterday"), ("week", "within a week")], &query.changed))
+            @if sources.len() > 1 { (filter_select("source", "Source", &of_sources, &query.source)) }
+            (filter_select("env", "Environment", &[("live", "live"), ("test", "test")], &query.env))
+        };
+        filter_bar(&self.path(""), &query.kept(), &filters, query.is_filtered())
+    }
+
+    fn columns(&self) -> Vec<Column<'static>> {
+        let order = self.query.order();
+        let by_key = match order {
+            RowOrder::Key => Some(Order::Rising),
+            RowOrder::KeyBack => Some(Order::Falling),
+            RowOrder::Change => None,
+        };
+        let other_way = if order == RowOrder::Key { "row-desc" } else { "row" };
+        let sort = |word: &str| self.path(&self.query.with(|query| word.clone_into(&mut query.sort)));
+        vec![
+            Column::new("Row").sort(sort(other_way), by_key),
+            Column::new("Conclusion").sort(sort("changed"), (order == RowOrder::Change).then_some(Order::Falling)),
+            Column::new("Ready").keep(Keep::Medium),
+            Column::new("Final URL").keep(Keep::Medium),
+            Column::new("Checked").keep(Keep::Medium),
+        ]
+    }
+
+    fn rows(&self, rows: &[ConsoleRow]) -> Markup {
+        let body = html! { @for row in rows { (self.row(row)) } };
+        if self.may_act() { ticked_table("Rows", &self.columns(), &body) } else { table("Rows", &self.columns(), &body) }
+    }
+
+    fn row(&self, found: &ConsoleRow) -> Markup {
+        let row = &found.row;
+        let name = RowName { environment: self.query.environment(), source: row.source.clone(), row_id: row.row_id.clone() };
+        html! {
+            tr {
+                @if self.may_act() { td.narrow { (select_one(BULK, "row", &name.to_string(), &row.row_id)) } }
+                td {
+                    a.cell-main href=(self.signed_in.path(&name.path())) { (row.row_id) }
+                    @if let Some(offer) = &row.offer_name { " " (offer) }
+                    span.cell-sub { (link::outside_cut(&row.tracking_url)) }
+                }
+                td {
+                    (badge::conclusion_or_pending(row.conclusion))
+                    (changed(found, self.now))
+                }
+                (td(Keep::Medium, &readiness(&row.not_ready_reasons)))
+                (td(Keep::Medium, &html! { @match &row.final_url { Some(url) => (link::outside_cut(url)), None => { span.faint { "–" } } } }))
+                (td(Keep::Medium, &time::ago_or_dash(row.last_checked, self.now)))
+            }
+        }
+    }
+
+    fn bulk(&self) -> Markup {
+        html! {
+            form.bulk id=(BULK) method="post" action=(self.signed_in.path("/rows/act")) {
+                input type="hidden" name="back" value=(self.query.with(|_| ()));
+                p.bulk-count { span data-select-count { "Tick rows, then:" } }
+                (button::choice(Weight::Plain, Some(Icon::Working), "Check again", "act", "recheck"))
+                (button::choice(Weight::Plain, Some(Icon::Check), "Accept where it lands", "act", "accept"))
+                (button::choice(Weight::Plain, Some(Icon::Skip), "Skip", "act", "skip"))
+                (button::choice(Weight::Plain, Some(Icon::Plus), "Take in again", "act", "unskip"))
+            }
+        }
+    }
+
+    fn nothing(&self, found: &ConsoleRowPage) -> Markup {
+        match &found.next {
+            Some(place) => card::empty(
+                Icon::Search,
+                "Nothing yet",
+                &format!("None of the {} rows that were looked at fits.", number::grouped(found.looked_at as u64)),
+                &button::link(Weight::Main, None, "Look further", &self.path(&self.query.next(place))),
+            ),
+            None => card::empty(
+                Icon::Search,
+                "No row fits",
+                "Nothing here is of this kind.",
+                &button::link(Weight::Plain, None, "Show all rows", &self.path("")),
+            ),
+        }
+    }
+
+    fn pager(&self, found: &ConsoleRowPage) -> Markup {
+        if found.rows.is_empty() {
+            return html! {};
+        }
+        let shown = match (found.rows.len(), found.looked_at) {
+            (1, _) => "1 row".to_owned(),
+            (shown, looked_at) if looked_at > shown + 1 => {
+                format!("{shown} of {} rows that were looked at", number::grouped(looked_at as u64))
+            }
+            (shown, _) => format!("{shown} rows"),
+        };
+        let first = (!self.query.after.is_empty()).then(|| self.path(&self.query.with(|_| ())));
+        let next = found.next.as_ref().map(|place| self.path(&self.query.next(place)));
+        pager::pager(&shown, first.as_deref(), None, next.as_deref())
+    }
+}
+
+/// What the conclusion was, and since when it is another.
+fn changed(found: &ConsoleRow, now: UnixMillis) -> Markup {
+    html! {
+        @if let (Some(previous), Some(at)) = (found.previous, found.changed_at) {
+            span.cell-sub { "was " (ui::conclusion::words(previous)) ", " (time::ago(at, now)) }
+        }
+    }
+}
+
+/// Ready, or every reason why not.
+pub(super) fn readiness(reasons: &[NotReadyReason]) -> Markup {
+    html! {
+        (badge::readiness(reasons.is_empty()))
+        @if !reasons.is_empty() {
+            span.cell-sub { (reasons.iter().map(|reason| reason_words(*reason)).collect::<Vec<_>>().join(", ")) }
+        }
+    }
+}
+
+/// A reason in words.
+pub(super) const fn reason_words(reason: NotReadyReason) -> &'static str {
+    match reason {
+        NotReadyReason::NeverChecked => "never checked",
+        NotReadyReason::NotValid => "not valid",
+        NotReadyReason::Stale => "checked too long ago",
+        NotReadyReason::ChangedSinceCheck => "changed since the check",
+        NotReadyReason::ContextNotUsed => "another context was used",
+    }
+}
+
+/// What happened, above the table.
+pub(super) fn said(tone: Tone, title: &str) -> Markup {
+    notice::notice(tone, title, &html! {})
+}

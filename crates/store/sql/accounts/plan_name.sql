@@ -1,0 +1,1 @@
+SELECT plan FROM accounts a WHERE a.id = $1

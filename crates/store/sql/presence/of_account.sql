@@ -1,0 +1,1 @@
+SELECT device, seen_at, version FROM device_presence WHERE account = $1
