@@ -22,6 +22,7 @@ pub mod device_signature;
 pub mod event;
 pub mod expectation;
 pub mod fetch_request;
+pub mod har;
 pub mod ids;
 pub mod job;
 pub mod key;

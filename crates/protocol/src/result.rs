@@ -62,6 +62,19 @@ pub struct JobResult {
     /// What the pages did beside navigating, when a browser resolved and they did anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<Beside>,
+    /// A small picture of the page where the link ends, when the desktop keeps them and a browser resolved: WebP in base64
+    /// (RFC 4648, section 4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screenshot: Option<String>,
+}
+
+/// Bytes of a result's screenshot, before base64: half a screen of photographs fits, beside ordinary evidence.
+pub const MAX_SCREENSHOT_BYTES: usize = 64 * 1_024;
+
+/// Whether a text is a picture as a result carries it.
+fn is_webp(text: &str) -> bool {
+    text.len() <= MAX_SCREENSHOT_BYTES.div_ceil(3) * 4
+        && data_encoding::BASE64.decode(text.as_bytes()).is_ok_and(|bytes| bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"))
 }
 
 /// What pages did beside navigating; a browser sees it.
@@ -219,6 +232,7 @@ impl JobResult {
             delayed_refresh: None,
             parameters: Vec::new(),
             beside: None,
+            screenshot: None,
         }
     }
 
@@ -274,6 +288,9 @@ impl JobResult {
             for told in beside.popups.iter().chain(&beside.refused) {
                 text("/beside", Some(told))?;
             }
+        }
+        if !self.screenshot.as_deref().is_none_or(is_webp) {
+            return fault("/screenshot".to_owned(), "must be a WebP picture of at most 64 KiB in base64");
         }
         if !self.final_url.as_deref().is_none_or(is_web_url) {
             return fault("/finalUrl".to_owned(), "must be an http or https URL");
@@ -346,6 +363,12 @@ mod tests {
         let popup = |url: &str| Some(Beside { popups: vec![url.into()], ..Beside::default() });
         assert_eq!(pointer_after(|r| r.beside = popup("x\u{7}")).as_deref(), Some("/beside"));
         assert_eq!(pointer_after(|r| r.beside = popup("market://x")), None);
+        let picture = |bytes: &[u8]| Some(data_encoding::BASE64.encode(bytes));
+        assert_eq!(pointer_after(|r| r.screenshot = picture(b"RIFF\0\0\0\0WEBPVP8 ")), None);
+        assert_eq!(pointer_after(|r| r.screenshot = picture(b"<svg onload=alert(1)>")).as_deref(), Some("/screenshot"));
+        assert_eq!(pointer_after(|r| r.screenshot = Some("RIFF".into())).as_deref(), Some("/screenshot"));
+        let large = [&b"RIFF\0\0\0\0WEBP"[..], &[0; MAX_SCREENSHOT_BYTES]].concat();
+        assert_eq!(pointer_after(|r| r.screenshot = picture(&large)).as_deref(), Some("/screenshot"));
         assert_eq!(pointer_after(|r| r.failing_hop = Some(1)).as_deref(), Some("/failingHop"));
         assert_eq!(pointer_after(|r| r.hops[0].url = "data:text/html,x".into()).as_deref(), Some("/hops/0/url"));
         assert_eq!(pointer_after(|r| r.hops[0].index = 1).as_deref(), Some("/hops/0/index"));

@@ -31,7 +31,7 @@ pub struct Chain {
     pub duration: Duration,
 }
 
-/// A picture of a page, as WebP.
+/// A picture of a page, in the format that settings ask for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Screenshot(pub Vec<u8>);
 

@@ -1,6 +1,7 @@
 //! One request and the head of its answer: over a kept connection or a new one, direct or through a proxy.
 
 use std::io;
+use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -14,7 +15,7 @@ use crate::connect::{
 };
 use crate::guard::{CheckError, CheckedAddr, Guard, Refusal};
 use crate::http1::{Connection, ExchangeError, Opened, Stream};
-use crate::load::{LARGE_BODY_BYTES, Load};
+use crate::load::{Load, Patience, Places};
 use crate::pace::Pacer;
 use crate::proxy::{ProxyProfile, ProxyScheme};
 
@@ -23,7 +24,7 @@ pub(crate) struct Fetcher {
     pub(crate) guard: Guard,
     pool: Pool,
     tls: Tls,
-    pacer: Pacer,
+    pacer: Arc<Pacer>,
     pub(crate) load: Load,
     head_bytes: usize,
 }
@@ -105,15 +106,8 @@ impl From<DialError> for FetchError {
 }
 
 impl Fetcher {
-    pub(crate) fn new(guard: Guard, tls: Tls, budgets: &Budgets) -> Self {
-        Self {
-            guard,
-            pool: Pool::new(budgets.connections_per_host),
-            tls,
-            pacer: Pacer::new(budgets.pace_per_host),
-            load: Load::default(),
-            head_bytes: budgets.head_bytes,
-        }
+    pub(crate) fn new(guard: Guard, tls: Tls, pacer: Arc<Pacer>, budgets: &Budgets) -> Self {
+        Self { guard, pool: Pool::new(budgets.connections_per_host), tls, pacer, load: Load::default(), head_bytes: budgets.head_bytes }
     }
 
     /// Waits until one more request may go to a URL's host: for a free place, and for the pace.
@@ -273,26 +267,33 @@ enum NewConnection {
 /// A body that was read as far as anyone wants.
 pub(crate) struct FetchedBody {
     pub(crate) bytes: Vec<u8>,
+    /// What the bytes may stay in memory by.
+    pub(crate) places: Places,
     /// Whether the connection ended before the body did.
     pub(crate) is_cut: bool,
 }
 
 impl Fetched {
+    /// The head, which whoever reads the body has to keep.
+    pub(crate) fn take_head(&mut self) -> Head {
+        Head { version: self.head.version, status: self.head.status, fields: std::mem::take(&mut self.head.fields) }
+    }
+
     /// Reads the body, at most `limit` bytes of it.
-    pub(crate) async fn read(self, fetcher: &Fetcher, limit: usize) -> FetchedBody {
+    pub(crate) async fn read(self, fetcher: &Fetcher, limit: usize, patience: &Patience) -> FetchedBody {
         match self.body {
             OpenBody::Own(opened) => {
-                let read = opened.read(limit, &fetcher.load).await;
+                let read = opened.read(limit, &fetcher.load, patience).await;
                 if let Some(connection) = read.connection {
                     fetcher.pool.keep(&self.origin, connection, self.peer);
                 }
-                FetchedBody { bytes: read.bytes, is_cut: read.is_cut }
+                FetchedBody { bytes: read.bytes, places: read.places, is_cut: read.is_cut }
             }
             OpenBody::Shared(mut body) => {
                 let mut bytes = Vec::new();
-                let mut large = None;
+                let mut places = Places::default();
                 while let Some(frame) = body.frame().await {
-                    let Ok(frame) = frame else { return FetchedBody { bytes, is_cut: true } };
+                    let Ok(frame) = frame else { return FetchedBody { bytes, places, is_cut: true } };
                     if let Some(data) = frame.data_ref() {
                         let room = limit.saturating_sub(bytes.len());
                         bytes.extend_from_slice(&data[..data.len().min(room)]);
@@ -300,11 +301,9 @@ impl Fetched {
                     if bytes.len() >= limit {
                         break;
                     }
-                    if large.is_none() && bytes.len() > LARGE_BODY_BYTES {
-                        large = fetcher.load.large_bodies.acquire().await.ok();
-                    }
+                    fetcher.load.grow(&mut places, bytes.len(), patience).await;
                 }
-                FetchedBody { bytes, is_cut: false }
+                FetchedBody { bytes, places, is_cut: false }
             }
         }
     }

@@ -45,7 +45,7 @@ mod settings;
 mod walk;
 
 pub use budgets::Budgets;
-pub use chain::{Chain, End};
+pub use chain::{Chain, End, Screenshot};
 pub use conclude::{Expectation, Verdict, conclude};
 pub use context::{DEFAULT_ACCEPT_LANGUAGE, default_user_agent};
 pub use handover::settle;
@@ -53,4 +53,4 @@ pub use proxy::ProxyProfile;
 pub use request::ResolveRequest;
 pub use resolve::Resolver;
 pub use rules::Rules;
-pub use settings::{BrowserChoice, Settings, SetupError};
+pub use settings::{BrowserChoice, PictureFormat, Screenshots, Settings, SetupError};

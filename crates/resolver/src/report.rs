@@ -1,5 +1,7 @@
 //! From a chain and its verdict to the result on the wire: within its bounds, without control characters.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use protocol::clock::UnixMillis;
 use protocol::result::{Beside, MAX_BESIDE, MAX_HOPS, MAX_RESULT_BYTES, MAX_TEXT_BYTES, MAX_URL_BYTES};
 use protocol::tracking_url::InvalidTrackingUrl;
@@ -52,6 +54,7 @@ pub(crate) fn result(chain: Chain, verdict: Verdict, now: UnixMillis) -> JobResu
         }
         beside
     });
+    result.screenshot = chain.screenshot.map(|picture| STANDARD.encode(picture.0));
     result.parameters = parameters::trace(&chain.hops);
     result.hops = bounded(chain.hops);
     result.failing_hop = verdict.failing_hop.filter(|hop| (*hop as usize) < result.hops.len());
@@ -86,6 +89,8 @@ fn fit(result: &mut JobResult, shortened: bool) {
         return;
     }
     result.detail = clean(&result.detail, MAX_TEXT_BYTES - SHORTENED.len()) + SHORTENED;
+    // The chain tells more than a picture of its end.
+    result.screenshot = None;
     let last = result.hops.len().saturating_sub(1);
     let mut cuts: Vec<(bool, usize, usize)> =
         result.hops.iter().enumerate().map(|(at, hop)| (at == 0 || at == last, json_bytes(hop), at)).collect();

@@ -12,17 +12,18 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::browser::BrowserEngine;
-use crate::chain::{Chain, End, HandoverReason};
+use crate::chain::{Chain, End, HandoverReason, Screenshot};
 use crate::conclude::{Expectation, Verdict, conclude};
 use crate::confirm::{self, confirmed, needs_confirmation};
 use crate::connect::Tls;
 use crate::fetch::Fetcher;
 use crate::guard::Guard;
 use crate::handover::settle;
+use crate::pace::Pacer;
 use crate::proxy::ProxyProfile;
 use crate::report;
 use crate::request::ResolveRequest;
-use crate::settings::{Settings, SetupError};
+use crate::settings::{Screenshots, Settings, SetupError};
 use crate::walk::{Ground, Walk};
 
 /// Resolves tracking URLs. Cheap to clone; clones share connections and bounds.
@@ -60,8 +61,9 @@ impl Resolver {
         }
         let tls = Tls::new(settings.extra_roots.clone()).map_err(SetupError::Trust)?;
         let guard = Guard::new(settings.exceptions.clone(), Arc::clone(&settings.names)).with_own_ports(&settings.own_ports);
-        let browser = BrowserEngine::new(&settings, guard.clone(), tls.clone());
-        let fetcher = Fetcher::new(guard, tls, budgets);
+        let pacer = Arc::new(Pacer::new(budgets.pace_per_host));
+        let browser = BrowserEngine::new(&settings, guard.clone(), tls.clone(), Arc::clone(&pacer));
+        let fetcher = Fetcher::new(guard, tls, pacer, budgets);
         let chains = Semaphore::new(budgets.chains_at_once);
         Ok(Self { shared: Arc::new(Shared { settings, fetcher, browser, chains }) })
     }
@@ -91,18 +93,24 @@ impl Resolver {
 
     /// Resolves one tracking URL. Always ends in a result; waits first when as many chains as allowed are under way.
     pub async fn resolve(&self, request: &ResolveRequest) -> JobResult {
+        self.resolve_with_screenshot(request).await.0
+    }
+
+    /// As [`Self::resolve`], with the full picture of the page, where settings ask for one and a browser resolved.
+    pub async fn resolve_with_screenshot(&self, request: &ResolveRequest) -> (JobResult, Option<Screenshot>) {
         let shared = &*self.shared;
         // Nobody closes the semaphore; were it closed, one chain too many would do no harm.
         let _permit = shared.chains.acquire().await.ok();
         let now = || shared.settings.clock.now();
         let url = match tracking_url::parse(&request.tracking_url) {
             Ok(url) => crate::location::escape_path(url),
-            Err(fault) => return report::input_invalid(&fault, now()),
+            Err(fault) => return (report::input_invalid(&fault, now()), None),
         };
         let expectation = Expectation { domain: request.expected_domain.clone(), row: request.expectation.clone() };
-        let (chain, verdict) = shared.attempts(url, request, &expectation).await;
+        let (mut chain, verdict) = shared.attempts(url, request, &expectation).await;
         log(&chain, &verdict);
-        report::result(chain, verdict, now())
+        let full = chain.screenshot.take_if(|_| matches!(shared.settings.screenshots, Screenshots::Full(_)));
+        (report::result(chain, verdict, now()), full)
     }
 }
 

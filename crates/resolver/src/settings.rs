@@ -26,8 +26,8 @@ pub struct Settings {
     pub proxies: BTreeMap<String, ProxyProfile>,
     /// Which browser resolves what needs one.
     pub browser: BrowserChoice,
-    /// Whether the browser takes a picture of the page where a link ends; its pages then load pictures and fonts too.
-    pub screenshots: bool,
+    /// Which picture the browser takes of the page where a link ends; for one its pages load pictures and fonts too.
+    pub screenshots: Screenshots,
     /// How challenges and unavailable offers are recognised.
     pub rules: Rules,
     /// Certificates trusted beside those of the system: a company's own authority, a test's.
@@ -50,6 +50,28 @@ pub enum BrowserChoice {
     Off,
 }
 
+/// Which pictures of pages are taken. Only a browser can take one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Screenshots {
+    /// None.
+    #[default]
+    Off,
+    /// Half a screen's size, as WebP, small enough to travel in a result.
+    InResults,
+    /// What a visitor sees first, in full size: for whoever resolves here.
+    Full(PictureFormat),
+}
+
+/// How a full picture is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PictureFormat {
+    /// With some loss, and small.
+    #[default]
+    WebP,
+    /// Without loss.
+    Png,
+}
+
 /// Why no resolver could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -69,7 +91,7 @@ impl Default for Settings {
             own_ports: Vec::new(),
             proxies: BTreeMap::new(),
             browser: BrowserChoice::default(),
-            screenshots: false,
+            screenshots: Screenshots::default(),
             rules: Rules::default(),
             extra_roots: Vec::new(),
             names: Arc::new(SystemNames),

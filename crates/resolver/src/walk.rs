@@ -19,6 +19,7 @@ use crate::context::Identity;
 use crate::cookies::{Jar, Site};
 use crate::fetch::{Failure, FetchError, Fetched, Fetcher, Request};
 use crate::hsts::Hsts;
+use crate::load::{self, Patience};
 use crate::location::{self, Location, OtherScheme};
 use crate::proxy::ProxyProfile;
 use crate::referrer::{self, Policy};
@@ -154,14 +155,16 @@ impl<'a> Walk<'a> {
         let left = deadline.saturating_duration_since(began);
         let budget = hop_budget.min(left);
         let fields = self.fields(&step.url, referer, cookies);
+        let patience = Patience::default();
         let asked = async {
             let request = Request { method: "GET", url: &step.url, fields: &fields, proxy: self.proxy };
             match self.ground.fetcher.fetch(&request, turn).await {
-                Ok(fetched) => self.answered(&step, fetched).await,
+                Ok(fetched) => self.answered(&step, fetched, &patience).await,
                 Err(failure) => Outcome::Ends(self.failed(failure)),
             }
         };
-        let outcome = tokio::time::timeout(budget, asked).await;
+        let outcome = load::within(budget, &patience, asked).await;
+        *deadline += patience.total();
         self.change_hop(|hop| hop.elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         outcome.unwrap_or_else(|_| {
             let seconds = |budget: Duration| budget.as_secs_f32();
@@ -273,7 +276,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    async fn answered(&mut self, step: &Step, fetched: Fetched) -> Outcome {
+    async fn answered(&mut self, step: &Step, fetched: Fetched, patience: &Patience) -> Outcome {
         self.note(&step.url, &fetched);
         let fields = &fetched.head.fields;
         let status = fetched.head.status;
@@ -299,7 +302,7 @@ impl<'a> Walk<'a> {
             fetched.discard(self.ground.fetcher);
             return Outcome::Ends(End::NoContent);
         }
-        self.page(step, fetched).await
+        self.page(step, fetched, patience).await
     }
 
     /// The answer's evidence, and what it leaves behind for the hops to come.

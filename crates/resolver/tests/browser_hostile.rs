@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use pages::Site;
 use protocol::{Conclusion, Context, EngineChoice, JobResult};
 use resolver::guard::Exceptions;
-use resolver::{Budgets, ResolveRequest, Resolver, Settings};
+use resolver::{Budgets, PictureFormat, ResolveRequest, Resolver, Screenshots, Settings};
 
 const CHAIN: Duration = Duration::from_secs(8);
 
@@ -105,15 +105,22 @@ async fn a_screenshot_shows_pictures_and_is_taken_only_when_asked_for() {
     let exceptions = Exceptions::parse([format!("*.test={}", site.address)]).unwrap();
     let context = Context { engine: Some(EngineChoice::Browser), ..Context::default() };
     let request = ResolveRequest { tracking_url: "http://a.test/landing".to_owned(), context, ..ResolveRequest::default() };
-    for screenshots in [true, false] {
+    for (screenshots, most) in [
+        (Screenshots::Full(PictureFormat::WebP), 4 * 1_024 * 1_024),
+        (Screenshots::InResults, protocol::result::MAX_SCREENSHOT_BYTES),
+        (Screenshots::Off, 0),
+    ] {
         let resolver = Resolver::new(Settings { exceptions: exceptions.clone(), screenshots, ..Settings::default() }).unwrap();
         if let Err(cause) = resolver.browser() {
             println!("skipped: {cause}");
             return;
         }
         let chain = resolver.chain(&request).await.unwrap();
-        assert_eq!(chain.screenshot.is_some(), screenshots, "{:?}", chain.end);
+        assert_eq!(chain.screenshot.is_some(), screenshots != Screenshots::Off, "{:?}", chain.end);
+        let result = resolver.resolve(&request).await;
+        assert_eq!((result.check(), result.screenshot.is_some()), (Ok(()), screenshots == Screenshots::InResults));
         if let Some(picture) = chain.screenshot {
+            assert!(picture.0.len() <= most);
             assert_eq!((&picture.0[..4], &picture.0[8..12]), (&b"RIFF"[..], &b"WEBP"[..]));
         }
     }

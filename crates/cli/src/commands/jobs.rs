@@ -1,13 +1,15 @@
 //! `link-peeler jobs`: the account's jobs, as their caller sees them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use protocol::{Conclusion, Job, JobId, JobPage, JobState};
 
 use super::fetch;
 use crate::caller::CallerFlags;
-use crate::exit::{Ended, Exit};
+use crate::exit::{Ended, Exit, Failure};
 use crate::listing::{self, ListFlags, Page};
 use crate::query::Query;
 
@@ -17,6 +19,7 @@ Examples:
   link-peeler jobs list --state queued
   link-peeler jobs list --conclusion http_gone --all --json
   link-peeler jobs show job_019e61… --wait
+  link-peeler jobs show job_019e61… --har chain.har --screenshot page.webp
   link-peeler jobs cancel job_019e61…")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -59,6 +62,12 @@ struct Show {
     /// Wait until it has ended, so many seconds at most; the exit code is then that of its conclusion
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "120")]
     wait: Option<u64>,
+    /// Write its chain as an HTTP Archive (HAR 1.2)
+    #[arg(long, value_name = "FILE")]
+    har: Option<PathBuf>,
+    /// Write its picture (WebP), if its desktop keeps pictures
+    #[arg(long, value_name = "FILE")]
+    screenshot: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -118,7 +127,27 @@ async fn show(arguments: &Show) -> Ended {
         job = fetch::wait_for(&caller, job, Duration::from_secs(seconds)).await?;
     }
     fetch::show(&job, arguments.json)?;
+    keep_evidence(arguments, &job)?;
     Ok(if arguments.wait.is_some() { fetch::exit_of(&job) } else { Exit::Ok })
+}
+
+fn keep_evidence(arguments: &Show, job: &Job) -> Result<(), Failure> {
+    if arguments.har.is_none() && arguments.screenshot.is_none() {
+        return Ok(());
+    }
+    let result = job.result.as_ref().ok_or_else(|| Failure::usage("the job has no result yet: wait for it with --wait"))?;
+    let write = |path: &PathBuf, bytes: &[u8]| std::fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()));
+    if let Some(path) = &arguments.har {
+        write(path, &protocol::har::of_result(&job.tracking_url, result))?;
+    }
+    if let Some(path) = &arguments.screenshot {
+        let picture = result.screenshot.as_deref().and_then(|text| data_encoding::BASE64.decode(text.as_bytes()).ok());
+        let picture = picture.ok_or_else(|| {
+            Failure::usage("the job has no picture: its desktop keeps them with --screenshots, of what a browser resolved")
+        })?;
+        write(path, &picture)?;
+    }
+    Ok(())
 }
 
 async fn cancel(arguments: &Cancel) -> Ended {

@@ -7,12 +7,13 @@ use std::time::Instant;
 use clap::Args;
 use futures_util::{Stream, StreamExt as _};
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{Conclusion, JobResult, RequiredParameter, RowExpectation};
-use resolver::{ResolveRequest, Resolver};
+use protocol::{Conclusion, EngineChoice, JobResult, RequiredParameter, RowExpectation};
+use resolver::{ResolveRequest, Resolver, Screenshot};
 use serde::Serialize;
 
 use crate::context_flags::ContextFlags;
 use crate::exit::{Ended, Exit, Failure};
+use crate::resolve::evidence::{Evidence, Pictures};
 use crate::resolve::input::{Link, NamedColumns, Source};
 use crate::resolve::sheet::{self, SheetWriter};
 use crate::resolve::summary::Summary;
@@ -26,6 +27,7 @@ Examples:
   link-peeler resolve --json --expect-domain shop.example https://trk.example/a1
   link-peeler resolve --require-param clickid --require-param sub=north https://trk.example/a1
   link-peeler resolve --file links.txt --as-completed --json
+  link-peeler resolve --har chains.har --screenshot pictures/ --file links.txt
   link-peeler resolve --csv offers.csv --url-column link --csv-out checked.csv
   link-peeler resolve --allow 127.0.0.1:7336 http://127.0.0.1:7336/landing     (a link in the lab)")]
 pub(crate) struct Arguments {
@@ -53,6 +55,13 @@ pub(crate) struct Arguments {
     /// Write results as CSV (`-` for standard output): the columns that came in, then the result's
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     csv_out: Option<PathBuf>,
+    /// Write the chains as an HTTP Archive (HAR 1.2), a page for each link
+    #[arg(long, value_name = "FILE")]
+    har: Option<PathBuf>,
+    /// Keep a picture of the page where each link ends: a .webp or .png file for one link, a folder for several. Takes the
+    /// browser unless --engine says otherwise
+    #[arg(long, value_name = "FILE|FOLDER")]
+    screenshot: Option<PathBuf>,
     /// Print a line of JSON for each link
     #[arg(long)]
     json: bool,
@@ -90,14 +99,21 @@ struct Line<'a> {
     tracking_url: &'a str,
     class: protocol::Class,
     result: &'a JobResult,
+    /// Where its picture went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    screenshot: Option<&'a std::path::Path>,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Ended {
     let at_once = usize::from(arguments.concurrency);
-    let resolver = resolver_flags::resolver(arguments.resolver.settings(at_once, arguments.proxy.as_deref())?)?;
+    let mut settings = arguments.resolver.settings(at_once, arguments.proxy.as_deref())?;
+    let pictures = arguments.screenshot.as_deref().map(|path| Pictures::at(path, arguments.urls.len() == 1)).transpose()?;
+    settings.screenshots = pictures.as_ref().map(Pictures::wanted).unwrap_or_default();
+    let resolver = resolver_flags::resolver(settings)?;
     let source = arguments.source()?;
     let expected = arguments.expectation()?;
     let mut printer = arguments.printer(&source)?;
+    let mut evidence = Evidence::new(arguments.har.as_deref(), pictures)?;
     let progress = arguments.progress();
     let (mut summary, mut refused, began) = (Summary::default(), false, Instant::now());
     let mut results = resolve_all(&arguments, &expected, source, resolver, at_once);
@@ -108,14 +124,16 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
             resolved = results.next() => resolved,
         };
         let Some(resolved) = resolved else { break false };
-        let (link, result) = resolved?;
+        let (link, result, picture) = resolved?;
+        let picture = evidence.add(&link.url, &result, picture.as_ref())?;
         summary.add(result.conclusion);
         refused |= result.conclusion == Conclusion::TargetRefused;
-        progress.suspend(|| printer.print(&link, &result))?;
+        progress.suspend(|| printer.print(&link, &result, picture.as_deref()))?;
         progress.set_message(summary.counts());
         progress.inc(1);
     };
     progress.finish_and_clear();
+    evidence.finish()?;
     if !arguments.quiet && (summary.total() != 1 || !matches!(printer, Printer::Tree)) {
         output::note(&summary.line(began.elapsed()));
     }
@@ -129,7 +147,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     Ok(summary.exit())
 }
 
-type Resolved = Result<(Link, JobResult), Failure>;
+type Resolved = Result<(Link, JobResult, Option<Screenshot>), Failure>;
 
 fn resolve_all<'a>(
     arguments: &'a Arguments,
@@ -138,7 +156,11 @@ fn resolve_all<'a>(
     resolver: Resolver,
     at_once: usize,
 ) -> std::pin::Pin<Box<dyn Stream<Item = Resolved> + 'a>> {
-    let context = arguments.context.context(arguments.proxy.as_ref().map(|_| UNNAMED_PROXY.to_owned()));
+    let mut context = arguments.context.context(arguments.proxy.as_ref().map(|_| UNNAMED_PROXY.to_owned()));
+    if arguments.screenshot.is_some() {
+        // Nobody else can take a picture.
+        context.engine = context.engine.or(Some(EngineChoice::Browser));
+    }
     let links = futures_util::stream::unfold(source.read(), |mut links| async { links.recv().await.map(|link| (link, links)) });
     let resolving = links.map(move |link| {
         let (resolver, context) = (resolver.clone(), context.clone());
@@ -147,8 +169,8 @@ fn resolve_all<'a>(
             let expected_domain = link.expected_domain.clone().or_else(|| arguments.expect_domain.clone());
             let expectation = of_link_or(&link.expectation, expected);
             let request = ResolveRequest { tracking_url: link.url.clone(), expected_domain, expectation, context };
-            let result = resolver.resolve(&request).await;
-            Ok((link, result))
+            let (result, picture) = resolver.resolve_with_screenshot(&request).await;
+            Ok((link, result, picture))
         }
     });
     if arguments.as_completed { Box::pin(resolving.buffer_unordered(at_once)) } else { Box::pin(resolving.buffered(at_once)) }
@@ -224,10 +246,15 @@ enum Printer {
 }
 
 impl Printer {
-    fn print(&mut self, link: &Link, result: &JobResult) -> Result<(), Failure> {
+    fn print(&mut self, link: &Link, result: &JobResult, screenshot: Option<&std::path::Path>) -> Result<(), Failure> {
         match self {
-            Self::Tree => output::line(&describe::tree(&link.url, result))?,
-            Self::Json => output::json(&Line { tracking_url: &link.url, class: result.conclusion.class(), result })?,
+            Self::Tree => {
+                output::line(&describe::tree(&link.url, result))?;
+                if let Some(path) = screenshot {
+                    output::line(&format!("   picture  {}", path.display()))?;
+                }
+            }
+            Self::Json => output::json(&Line { tracking_url: &link.url, class: result.conclusion.class(), result, screenshot })?,
             Self::Sheet(sheet) => sheet.write(link, result)?,
         }
         Ok(())
@@ -243,7 +270,7 @@ mod tests {
     #[test]
     fn a_line_of_json_has_the_link_its_class_and_the_result() {
         let result = JobResult { conclusion: Conclusion::HttpGone, ..JobResult::not_executed("gone", UnixMillis(0)) };
-        let line = Line { tracking_url: "https://a.example/", class: result.conclusion.class(), result: &result };
+        let line = Line { tracking_url: "https://a.example/", class: result.conclusion.class(), result: &result, screenshot: None };
         let value = serde_json::to_value(line).unwrap();
         assert_eq!((value["trackingUrl"].as_str(), value["class"].as_str()), (Some("https://a.example/"), Some("bad")));
         assert_eq!(value["result"]["conclusion"], "http_gone");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use protocol::Context;
+use protocol::result::MAX_SCREENSHOT_BYTES;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
@@ -13,19 +14,22 @@ use super::disguise::{self, Command};
 use super::process::Browser;
 use crate::chain::Screenshot;
 use crate::context::Identity;
+use crate::settings::{PictureFormat, Screenshots};
 
 /// How long a browser may take to open a tab.
 const OPEN: Duration = Duration::from_secs(15);
 
 /// How long a picture may take.
 const PICTURE: Duration = Duration::from_secs(3);
-/// Bytes of one picture: a screen of photographs has 300 KiB as WebP.
-const MAX_SCREENSHOT_BYTES: usize = 1_024 * 1_024;
+/// Bytes of one full picture: a screen of photographs has 300 KiB as WebP, and ten times as much as PNG.
+const MAX_FULL_BYTES: usize = 4 * 1_024 * 1_024;
+/// How a picture for a result is tried, until it is small enough: the qualities.
+const SMALL_QUALITIES: [u32; 3] = [70, 40, 10];
 
 /// Whether pictures, fonts and media are loaded: only a screenshot needs them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pictures {
-    Loaded,
+    Loaded(Screenshots),
     Withheld,
 }
 
@@ -152,11 +156,31 @@ impl JobContext {
     }
 
     /// A picture of what a visitor sees first; `None` when it cannot be had in time, or is too large.
-    pub(super) async fn screenshot(&self) -> Option<Screenshot> {
-        let wanted = json!({"format": "webp", "quality": 70, "optimizeForSpeed": true});
+    pub(super) async fn screenshot(&self, wanted: Screenshots) -> Option<Screenshot> {
+        match wanted {
+            Screenshots::Off => None,
+            Screenshots::Full(PictureFormat::Png) => self.capture(json!({"format": "png"}), MAX_FULL_BYTES).await,
+            Screenshots::Full(PictureFormat::WebP) => self.capture(json!({"format": "webp", "quality": 80}), MAX_FULL_BYTES).await,
+            Screenshots::InResults => {
+                let metrics = self.browser.client.call_within(&self.session, "Page.getLayoutMetrics", json!({}), PICTURE).await.ok()?;
+                let side = |name: &str| metrics["cssLayoutViewport"][name].as_f64().unwrap_or_default();
+                for quality in SMALL_QUALITIES {
+                    let clip = json!({"x": 0, "y": 0, "width": side("clientWidth"), "height": side("clientHeight"), "scale": 0.5});
+                    let wanted = json!({"format": "webp", "quality": quality, "clip": clip});
+                    if let Some(picture) = self.capture(wanted, MAX_SCREENSHOT_BYTES).await {
+                        return Some(picture);
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    async fn capture(&self, mut wanted: Value, most: usize) -> Option<Screenshot> {
+        wanted["optimizeForSpeed"] = true.into();
         let taken = self.browser.client.call_within(&self.session, "Page.captureScreenshot", wanted, PICTURE).await;
         let bytes = STANDARD.decode(taken.ok()?.text("data")).ok()?;
-        Some(Screenshot(bytes)).filter(|picture| (1..=MAX_SCREENSHOT_BYTES).contains(&picture.0.len()))
+        Some(Screenshot(bytes)).filter(|picture| (1..=most).contains(&picture.0.len()))
     }
 
     /// Closes it: pages, cookies, cache and all.

@@ -1,10 +1,10 @@
 //! The way out of one job's browser context: each connection is dialled here, after the guard has checked its address,
 //! and what came of it is remembered as evidence.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use url::Url;
@@ -13,6 +13,7 @@ use crate::chain::End;
 use crate::connect::{DialError, Tls, TunnelError, TunnelTarget, dial, tunnel};
 use crate::guard::{CheckError, CheckedAddr, Guard, Refusal};
 use crate::http1::Stream;
+use crate::pace::Pacer;
 use crate::proxy::{ProxyProfile, ProxyScheme};
 
 /// Hosts and ports of one job that are remembered; pages with ads ask for some two hundred.
@@ -58,12 +59,21 @@ impl From<CheckError> for Unreached {
     }
 }
 
+/// What one job may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// How long a connection may take.
+    pub(super) dial: Duration,
+    /// Bytes that come in.
+    pub(super) bytes: u64,
+}
+
 /// The way out of one job.
 pub(super) struct Egress {
     guard: Guard,
     tls: Tls,
     upstream: Option<ProxyProfile>,
-    /// How long a connection may take.
+    pacer: Arc<Pacer>,
     dial_limit: Duration,
     /// Bytes that may still come in.
     bytes_left: AtomicU64,
@@ -72,6 +82,7 @@ pub(super) struct Egress {
 
 #[derive(Default)]
 struct Log {
+    visited: HashSet<String>,
     reached: HashMap<Place, CheckedAddr>,
     unreached: HashMap<Place, Unreached>,
     /// In order, each once: what the guard refused, whichever part of the page asked for it.
@@ -86,8 +97,20 @@ pub(super) struct Way {
 }
 
 impl Egress {
-    pub(super) fn new(guard: Guard, tls: Tls, upstream: Option<ProxyProfile>, dial_limit: Duration, bytes: u64) -> Self {
-        Self { guard, tls, upstream, dial_limit, bytes_left: AtomicU64::new(bytes), log: Mutex::default() }
+    pub(super) fn new(guard: Guard, tls: Tls, upstream: Option<ProxyProfile>, pacer: Arc<Pacer>, limits: Limits) -> Self {
+        let bytes_left = AtomicU64::new(limits.bytes);
+        Self { guard, tls, upstream, pacer, dial_limit: limits.dial, bytes_left, log: Mutex::default() }
+    }
+
+    /// Waits for a job's turn at a host, once: a job is one visitor there, however many parts its pages have.
+    async fn take_turn(&self, url: &Url, host: &str) {
+        let is_new = {
+            let mut log = self.log();
+            log.visited.len() < MAX_REMEMBERED && log.visited.insert(host.to_owned())
+        };
+        if is_new && !self.guard.is_excepted(url) {
+            self.pacer.wait(host).await;
+        }
     }
 
     /// Dials for `url`. `as_tunnel` when bytes must go through as they are.
@@ -96,6 +119,7 @@ impl Egress {
     /// [`Unreached`], which is remembered too.
     pub(super) async fn reach(&self, url: &Url, as_tunnel: bool) -> Result<Way, Unreached> {
         let place = (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or_default());
+        self.take_turn(url, &place.0).await;
         let dialled = tokio::time::timeout(self.dial_limit, self.dial(url, &place, as_tunnel)).await;
         let dialled = dialled
             .unwrap_or_else(|_| Err(Unreached::TimedOut(format!("{}: no connection within {} s", place.0, self.dial_limit.as_secs()))));

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::cdp::CdpError;
 use super::context::{JobContext, Pictures};
-use super::egress::{Egress, place};
+use super::egress::{Egress, Limits, place};
 use super::ending::Ending;
 use super::evidence::Seen;
 use super::navigation::Tracker;
@@ -22,6 +22,7 @@ use crate::chain::{Chain, End};
 use crate::connect::Tls;
 use crate::context::Identity;
 use crate::guard::Guard;
+use crate::pace::Pacer;
 use crate::proxy::ProxyProfile;
 
 /// Bytes of all that a job loads, as they come over the wire: a heavy landing page without pictures has 20 MiB.
@@ -33,6 +34,7 @@ const CLOSE: Duration = Duration::from_millis(500);
 pub(super) struct Job<'a> {
     pub(super) guard: &'a Guard,
     pub(super) tls: &'a Tls,
+    pub(super) pacer: &'a Arc<Pacer>,
     pub(super) budgets: &'a Budgets,
     pub(super) context: &'a Context,
     pub(super) proxy: Option<(&'a str, &'a ProxyProfile)>,
@@ -49,7 +51,8 @@ impl Job<'_> {
         let deadline = began + self.budgets.chain;
         let identity = Identity::of(self.context);
         let upstream = self.proxy.map(|(_, profile)| profile.clone());
-        let egress = Arc::new(Egress::new(self.guard.clone(), self.tls.clone(), upstream, self.budgets.hop, JOB_BYTES));
+        let limits = Limits { dial: self.budgets.hop, bytes: JOB_BYTES };
+        let egress = Arc::new(Egress::new(self.guard.clone(), self.tls.clone(), upstream, Arc::clone(self.pacer), limits));
         let proxy = match JobProxy::start(Arc::clone(&egress)).await {
             Ok(proxy) => proxy,
             Err(error) => {
@@ -72,8 +75,8 @@ impl Job<'_> {
         };
         seen.note_refusals(&egress);
         let screenshot = match (self.pictures, &watched) {
-            (Pictures::Loaded, Ok(Watched::Settled(Some(_)))) => open.screenshot().await,
-            (Pictures::Loaded | Pictures::Withheld, _) => None,
+            (Pictures::Loaded(wanted), Ok(Watched::Settled(Some(_)))) => open.screenshot(wanted).await,
+            (Pictures::Loaded(_) | Pictures::Withheld, _) => None,
         };
         // The way out ends first: nothing is dialled for a job that is over.
         drop(proxy);

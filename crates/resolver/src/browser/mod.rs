@@ -33,8 +33,9 @@ use crate::budgets::Budgets;
 use crate::chain::{Chain, End};
 use crate::connect::Tls;
 use crate::guard::Guard;
+use crate::pace::Pacer;
 use crate::proxy::ProxyProfile;
-use crate::settings::Settings;
+use crate::settings::{Screenshots, Settings};
 use context::Pictures;
 use job::Job;
 use process::Browser;
@@ -55,6 +56,8 @@ pub(crate) struct BrowserEngine {
     pictures: Pictures,
     guard: Guard,
     tls: Tls,
+    /// Of both engines: a host is the same host.
+    pacer: Arc<Pacer>,
     jobs: Semaphore,
     running: Mutex<Option<Running>>,
 }
@@ -65,11 +68,15 @@ struct Running {
 }
 
 impl BrowserEngine {
-    pub(crate) fn new(settings: &Settings, guard: Guard, tls: Tls) -> Self {
+    pub(crate) fn new(settings: &Settings, guard: Guard, tls: Tls, pacer: Arc<Pacer>) -> Self {
         Self {
             executable: find::find(&settings.browser).map_err(|cause| cause.to_string()),
             trusted_keys: trust::key_digests(&settings.extra_roots),
-            pictures: if settings.screenshots { Pictures::Loaded } else { Pictures::Withheld },
+            pictures: match settings.screenshots {
+                Screenshots::Off => Pictures::Withheld,
+                wanted @ (Screenshots::InResults | Screenshots::Full(_)) => Pictures::Loaded(wanted),
+            },
+            pacer,
             guard,
             tls,
             jobs: Semaphore::new(JOBS_AT_ONCE),
@@ -89,7 +96,7 @@ impl BrowserEngine {
     pub(crate) async fn run(&self, url: &Url, context: &Context, proxy: Option<(&str, &ProxyProfile)>, budgets: &Budgets) -> Chain {
         // Nobody closes the semaphore; were it closed, one page too many would do no harm.
         let _permit = self.jobs.acquire().await.ok();
-        let job = Job { guard: &self.guard, tls: &self.tls, budgets, context, proxy, pictures: self.pictures };
+        let job = Job { guard: &self.guard, tls: &self.tls, pacer: &self.pacer, budgets, context, proxy, pictures: self.pictures };
         let mut last_cause = String::new();
         for _ in 0..TRIES {
             let browser = match self.browser().await {

@@ -255,9 +255,11 @@ impl Head {
 mod tests {
     use std::time::Duration;
 
+    use super::super::egress::Limits;
     use super::*;
     use crate::connect::Tls;
     use crate::guard::{Exceptions, Guard, SystemNames};
+    use crate::pace::Pacer;
 
     #[test]
     fn a_request_loses_what_was_meant_for_the_proxy() {
@@ -271,10 +273,15 @@ mod tests {
         assert_eq!(String::from_utf8(head.fields).unwrap(), "Host: a.test\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\n");
     }
 
+    fn egress_of(guard: Guard, tls: Tls) -> Arc<Egress> {
+        let limits = Limits { dial: Duration::from_secs(5), bytes: 10_000 };
+        Arc::new(Egress::new(guard, tls, None, Arc::new(Pacer::new(1)), limits))
+    }
+
     async fn ask(exceptions: &[String], request: &str) -> (String, Arc<Egress>) {
         let guard = Guard::new(Exceptions::parse(exceptions).unwrap(), Arc::new(SystemNames));
         let tls = Tls::new(Vec::new()).unwrap();
-        let egress = Arc::new(Egress::new(guard, tls, None, Duration::from_secs(5), 10_000));
+        let egress = egress_of(guard, tls);
         let proxy = JobProxy::start(Arc::clone(&egress)).await.unwrap();
         let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -314,7 +321,7 @@ mod tests {
         };
         let (a, b) = (serve("a").await, serve("b").await);
         let guard = Guard::new(Exceptions::parse([format!("a.test={a}"), format!("b.test={b}")]).unwrap(), Arc::new(SystemNames));
-        let egress = Arc::new(Egress::new(guard, Tls::new(Vec::new()).unwrap(), None, Duration::from_secs(5), 10_000));
+        let egress = egress_of(guard, Tls::new(Vec::new()).unwrap());
         let proxy = JobProxy::start(Arc::clone(&egress)).await.unwrap();
         let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
         for name in ["a", "b"] {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::body::{Body, BodyEnd, BrokenChunks, ContradictoryLength, Progress, keeps_alive};
 use super::head::{NoHead, head_length, read_head};
 use crate::answer::Head;
-use crate::load::{LARGE_BODY_BYTES, Load};
+use crate::load::{Load, Patience, Places};
 
 /// Anything bytes go through: TCP, TLS, a tunnel through a proxy.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -123,6 +123,8 @@ impl Connection {
 /// A body that was read as far as anyone wants.
 pub(crate) struct ReadBody {
     pub(crate) bytes: Vec<u8>,
+    /// What the bytes may stay in memory by.
+    pub(crate) places: Places,
     /// Whether the connection ended before the body did.
     pub(crate) is_cut: bool,
     /// For another exchange, when the body came to its end.
@@ -131,32 +133,31 @@ pub(crate) struct ReadBody {
 
 impl Opened {
     /// Reads the body, at most `limit` bytes of it. A large one waits for its place.
-    pub(crate) async fn read(self, limit: usize, load: &Load) -> ReadBody {
+    pub(crate) async fn read(self, limit: usize, load: &Load, patience: &Patience) -> ReadBody {
         let Self { end, keeps_alive, mut connection } = self;
         let mut body = Body::new(end, limit);
-        let mut large = None;
-        loop {
+        let mut places = Places::default();
+        let (is_cut, connection) = loop {
             match body.feed(&connection.buffer) {
                 Ok(Progress::Done(used)) => {
                     connection.buffer.drain(..used);
                     // Bytes behind the body that nobody asked for: such a connection is not to be trusted.
                     let reusable = keeps_alive && connection.buffer.is_empty();
                     connection.is_reused = true;
-                    return ReadBody { bytes: body.into_kept(), is_cut: false, connection: reusable.then_some(connection) };
+                    break (false, reusable.then_some(connection));
                 }
-                Ok(Progress::Full) => return ReadBody { bytes: body.into_kept(), is_cut: false, connection: None },
-                Err(BrokenChunks) => return ReadBody { bytes: body.into_kept(), is_cut: true, connection: None },
+                Ok(Progress::Full) => break (false, None),
+                Err(BrokenChunks) => break (true, None),
                 Ok(Progress::More) => connection.buffer.clear(),
             }
-            if large.is_none() && body.kept() > LARGE_BODY_BYTES {
-                large = load.large_bodies.acquire().await.ok();
-            }
+            load.grow(&mut places, body.kept(), patience).await;
             match connection.fill().await {
                 Ok(1..) => (),
-                Ok(0) => return ReadBody { is_cut: !body.may_end_with_connection(), bytes: body.into_kept(), connection: None },
-                Err(_) => return ReadBody { is_cut: true, bytes: body.into_kept(), connection: None },
+                Ok(0) => break (!body.may_end_with_connection(), None),
+                Err(_) => break (true, None),
             }
-        }
+        };
+        ReadBody { bytes: body.into_kept(), places, is_cut, connection }
     }
 
     /// The connection, when the body that nobody wants is here to its end already: a redirect's body is not awaited.

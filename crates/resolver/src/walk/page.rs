@@ -10,6 +10,7 @@ use crate::content::{Kind, MediaType};
 use crate::decode::decode;
 use crate::fetch::Fetched;
 use crate::html::{Look, Reader, Seen};
+use crate::load::Patience;
 use crate::location::{self, is_redirect};
 use crate::referrer::Policy;
 use crate::refresh;
@@ -30,8 +31,8 @@ struct Wish {
 
 impl Walk<'_> {
     /// Reads the page that `step` shows, and says what follows.
-    pub(super) async fn page(&mut self, step: &Step, fetched: Fetched) -> Outcome {
-        let head = fetched.head.clone();
+    pub(super) async fn page(&mut self, step: &Step, mut fetched: Fetched, patience: &Patience) -> Outcome {
+        let head = fetched.take_head();
         let media_type = MediaType::of(&head.fields);
         // An error page is shown whatever its type: nobody saves it.
         let is_error = head.status >= 400;
@@ -42,9 +43,9 @@ impl Walk<'_> {
         }
         let limit = self.ground.budgets.body_bytes;
         let is_read = matches!(early, Kind::Html | Kind::Xml | Kind::Text);
-        let body = fetched.read(self.ground.fetcher, if is_read { limit } else { GLIMPSE_BYTES }).await;
-        // Held until the page is read: what is decoded is the larger part. Nobody closes the semaphore.
-        let _place = if is_read { self.ground.fetcher.load.parsing.acquire().await.ok() } else { None };
+        let body = fetched.read(self.ground.fetcher, if is_read { limit } else { GLIMPSE_BYTES }, patience).await;
+        // Held until the page is read, as the body's places are: what is decoded is the larger part.
+        let _turn = if is_read { self.ground.fetcher.load.parsing(patience).await } else { None };
         let (bytes, is_broken) = if is_read {
             let decoded = decode(&head.fields, body.bytes, limit).await;
             (decoded.bytes, decoded.is_broken)

@@ -78,6 +78,9 @@ struct Run {
     /// Serve no pages
     #[arg(long)]
     no_pages: bool,
+    /// Keep a small picture of the page where a link ends in each result that a browser makes
+    #[arg(long)]
+    screenshots: bool,
     /// Print what happens as lines of JSON
     #[arg(long)]
     json: bool,
@@ -111,7 +114,7 @@ async fn work(arguments: Run) -> Ended {
         autostart: autostart::as_started()?,
         on_pages: Arc::new(move |address| show::pages(address, as_json)),
         on_link: Arc::new(move |event| show::linking(&event, as_json)),
-        ..desktop::Config::new(relay, &folder, arguments.resolver.settings(usize::from(arguments.concurrency), None)?)
+        ..desktop::Config::new(relay, &folder, arguments.settings()?)
     };
     // A person may tire of waiting for the operator.
     let desktop = tokio::select! {
@@ -128,6 +131,14 @@ async fn work(arguments: Run) -> Ended {
     };
     desktop.shutdown().await;
     ended.map(|()| Exit::Ok)
+}
+
+impl Run {
+    fn settings(&self) -> Result<resolver::Settings, Failure> {
+        let mut settings = self.resolver.settings(usize::from(self.concurrency), None)?;
+        settings.screenshots = if self.screenshots { Screenshots::InResults } else { Screenshots::Off };
+        Ok(settings)
+    }
 }
 
 /// A link is worth something at the relay that made it: at another, every request would be refused without end.
