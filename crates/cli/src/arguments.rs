@@ -24,7 +24,7 @@ pub(crate) enum Command {
     /// Run all of it on this machine: relay, desktop, lab
     Up(commands::up::Arguments),
     /// Follow links here and now: no account, no relay
-    Resolve(commands::resolve::Arguments),
+    Resolve(Box<commands::resolve::Arguments>),
     /// Send a signed request for one tracking URL to a relay
     Fetch(commands::fetch::Arguments),
     /// List, show and cancel jobs

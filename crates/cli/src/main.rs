@@ -47,7 +47,7 @@ fn run(command: Command) -> Ended {
     let ended = runtime.block_on(async {
         match command {
             Command::Up(arguments) => commands::up::run(arguments).await,
-            Command::Resolve(arguments) => commands::resolve::run(arguments).await,
+            Command::Resolve(arguments) => commands::resolve::run(*arguments).await,
             Command::Fetch(arguments) => commands::fetch::run(arguments).await,
             Command::Jobs(arguments) => commands::jobs::run(arguments).await,
             Command::Rows(arguments) => commands::rows::run(arguments).await,

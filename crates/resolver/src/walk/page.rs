@@ -44,7 +44,8 @@ impl Walk<'_> {
         let limit = self.ground.budgets.body_bytes;
         let is_read = matches!(early, Kind::Html | Kind::Xml | Kind::Text);
         let body = fetched.read(self.ground.fetcher, if is_read { limit } else { GLIMPSE_BYTES }, patience).await;
-        // Held until the page is read, as the body's places are: what is decoded is the larger part.
+        // Both are held until the page is read: what is decoded is the larger part.
+        let _places = body.places;
         let _turn = if is_read { self.ground.fetcher.load.parsing(patience).await } else { None };
         let (bytes, is_broken) = if is_read {
             let decoded = decode(&head.fields, body.bytes, limit).await;

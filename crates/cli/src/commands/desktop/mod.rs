@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use desktop::{CallError, DEFAULT_CONCURRENCY, Desktop, LinkError, PagesListen, StartError};
 
-use resolver::SetupError;
+use resolver::{Screenshots, SetupError};
 
 use crate::caller::DEFAULT_RELAY;
 use crate::exit::{Ended, Exit, Failure};
