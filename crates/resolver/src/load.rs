@@ -143,9 +143,11 @@ mod tests {
         let one_more = within(second, &patience, async {
             let mut places = Places::default();
             load.grow(&mut places, usize::MAX, &patience).await;
+            // sleeps: on a paused clock; the time that passes is what is tested.
             tokio::time::sleep(second / 2).await;
         });
         let others = async {
+            // sleeps: on a paused clock, as above.
             tokio::time::sleep(second * 30).await;
             large.clear();
         };
