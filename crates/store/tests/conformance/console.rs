@@ -1,5 +1,6 @@
 //! What the console reads: rows as people look for them, what was concluded in which hour, who is there.
 
+use domain::audit::Actor;
 use protocol::{Class, Conclusion, Environment, UnixMillis};
 use store::{ConsoleRow, ConsoleRowFilter, Presence, RowEdit, RowOrder, RowPlace};
 
@@ -26,7 +27,7 @@ on_every_database! {
     async fn a_row_that_a_person_excluded_is_among_the_skipped_and_no_others(fixture) {
         check(&fixture, "a", Conclusion::HttpGone, NOW).await;
         let skip = RowEdit::Skip { reason: "paused".to_owned() };
-        fixture.store.edit_row(live(&fixture), key("a"), skip, NOW).await.unwrap();
+        fixture.store.edit_row(live(&fixture), key("a"), skip, Actor::Machine, NOW).await.unwrap();
         let by = |class| ConsoleRowFilter { class: Some(Some(class)), ..everything(&fixture) };
         assert_eq!(ids(&fixture, by(Class::Skipped)).await, ["a"]);
         assert_eq!(ids(&fixture, by(Class::Bad)).await, [""; 0]);
@@ -140,7 +141,7 @@ on_every_database! {
         assert_eq!(fixture.store.devices(fixture.account).await.unwrap()[0].name, "studio");
         let stranger = fixture.account_on("ten_a_month").await;
         assert!(!fixture.store.rename_device(stranger, device, "mine".to_owned()).await.unwrap());
-        fixture.store.revoke_device(fixture.account, device, NOW).await.unwrap();
+        fixture.store.revoke_device(fixture.account, device, Actor::Machine, NOW).await.unwrap();
         assert!(!fixture.store.rename_device(fixture.account, device, "late".to_owned()).await.unwrap());
     }
 
