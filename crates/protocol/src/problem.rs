@@ -77,6 +77,8 @@ problem_codes! {
     KeyChanged = "key_changed", 409, "The key has changed meanwhile";
     /// The account has as many keys as it may have.
     TooManyKeys = "too_many_keys", 409, "There are too many keys";
+    /// The account's plan has no room for another key or desktop.
+    PlanFull = "plan_full", 409, "The plan has no room for another";
     /// The code that a desktop polls with has run out.
     ExpiredToken = "expired_token", 410, "The linking code has expired";
     /// The body is over its bound.

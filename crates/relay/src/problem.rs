@@ -59,6 +59,11 @@ pub(crate) enum Refusal {
     TooManyKeys {
         limit: usize,
     },
+    /// The account's plan has room for so many of these, and they are there.
+    PlanFull {
+        what: &'static str,
+        limit: u32,
+    },
     AccessDenied,
     ExpiredToken,
     AuthorizationPending,
@@ -135,6 +140,7 @@ impl Refusal {
             Self::KeyExists => ProblemCode::KeyExists,
             Self::KeyChanged => ProblemCode::KeyChanged,
             Self::TooManyKeys { .. } => ProblemCode::TooManyKeys,
+            Self::PlanFull { .. } => ProblemCode::PlanFull,
             Self::AccessDenied => ProblemCode::AccessDenied,
             Self::ExpiredToken => ProblemCode::ExpiredToken,
             Self::AuthorizationPending => ProblemCode::AuthorizationPending,
@@ -188,6 +194,9 @@ impl Refusal {
             Self::KeyChanged => "The key was rotated or revoked meanwhile. List the keys, and decide again.".to_owned(),
             Self::TooManyKeys { limit } => {
                 format!("The account has had {limit} keys, revoked ones included, and may have no more. Rotate a key instead.")
+            }
+            Self::PlanFull { what, limit } => {
+                format!("The account's plan has room for {limit} {what}. Revoke one that is not needed, or choose another plan.")
             }
             Self::AccessDenied => "An operator has denied this desktop.".to_owned(),
             Self::ExpiredToken => "The code has run out or was used. Ask for a new one.".to_owned(),
@@ -244,6 +253,7 @@ impl Refusal {
             Self::TooManyStreams { limit } => json!({ "limit": limit }),
             Self::InsufficientScope { needed, scopes } => json!({ "needed": needed, "scopes": scopes }),
             Self::TooManyKeys { limit } => json!({ "limit": limit }),
+            Self::PlanFull { limit, .. } => json!({ "limit": limit }),
             Self::SlowDown { interval } => json!({ "interval": interval }),
             Self::MalformedJson(_)
             | Self::PlanRequired
@@ -407,6 +417,7 @@ mod tests {
             Refusal::KeyExists,
             Refusal::KeyChanged,
             Refusal::TooManyKeys { limit: 1 },
+            Refusal::PlanFull { what: "desktops", limit: 1 },
             Refusal::AccessDenied,
             Refusal::ExpiredToken,
             Refusal::AuthorizationPending,

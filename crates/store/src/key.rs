@@ -12,7 +12,7 @@ use crate::operation::Transaction;
 use crate::seal::{SealingRing, Unopened};
 use crate::session::{Row, Session};
 use crate::settings::Settings;
-use crate::{sealing, statement};
+use crate::{plan_room, sealing, statement};
 
 /// An API key as storage knows it. Never its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +102,13 @@ pub enum KeyChange {
     Unknown,
     /// The id is taken: by a key with another secret, a revoked one, or another account's.
     Taken,
-    /// The account has [`MAX_KEYS`] keys.
+    /// The account has [`MAX_KEYS`] keys, revoked ones included.
     TooMany,
+    /// The account's plan has room for this many keys that are not revoked, and they are there.
+    PlanFull {
+        /// How many.
+        limit: u32,
+    },
     /// Somebody else has rotated or revoked it meanwhile.
     Changed,
 }
@@ -114,7 +119,7 @@ impl KeyChange {
     pub fn done(self) -> Option<KeyRecord> {
         match self {
             Self::Done(record) => Some(*record),
-            Self::Unknown | Self::Taken | Self::TooMany | Self::Changed => None,
+            Self::Unknown | Self::Taken | Self::TooMany | Self::PlanFull { .. } | Self::Changed => None,
         }
     }
 }
@@ -128,6 +133,9 @@ pub(crate) async fn insert(transaction: &mut Transaction<'_>, new: &NewKeyRecord
     let count: u64 = transaction.session.row(&statement::COUNT_KEYS, &[account.into()]).await?.map_or(Ok(0), |row| row.get(0))?;
     if count >= MAX_KEYS as u64 {
         return Ok(KeyChange::TooMany);
+    }
+    if let Some(limit) = plan_room::full_of_keys(transaction, account).await? {
+        return Ok(KeyChange::PlanFull { limit });
     }
     let sealed = sealing::seal(transaction, &place(account, key_id), secret).await?;
     let addresses = written(&terms.addresses);

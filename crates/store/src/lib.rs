@@ -31,6 +31,7 @@ mod nonce;
 mod operation;
 mod people;
 mod presence;
+mod plan_room;
 mod prune;
 mod reader;
 mod release;

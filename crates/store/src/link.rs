@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::operation::Transaction;
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::{sealing, statement};
+use crate::{plan_room, sealing, statement};
 
 /// A linking code that an operator has approved.
 #[derive(Clone, Debug)]
@@ -37,6 +37,11 @@ pub enum LinkDecided {
     Done,
     /// It was decided otherwise before, or for another account; that stands.
     Otherwise,
+    /// The account's plan has room for this many desktops, and they are there. Nothing was decided.
+    PlanFull {
+        /// How many.
+        limit: u32,
+    },
 }
 
 /// How a code stands.
@@ -60,6 +65,13 @@ pub(crate) async fn decide(
 ) -> Result<LinkDecided, StoreError> {
     let hash = code_hash(&link.device_code);
     let denied = i64::from(!approve);
+    let approved_before = transaction.session.row(&statement::LINK, &[(&hash).into(), (*now).into()]).await?.is_some();
+    if *approve
+        && !approved_before
+        && let Some(limit) = plan_room::full_of_devices(transaction, &link.account, &hash, *now).await?
+    {
+        return Ok(LinkDecided::PlanFull { limit });
+    }
     let parameters = [
         (&link.account).into(),
         (&hash).into(),

@@ -162,6 +162,7 @@ statements! {
     shared KEYS_OF_ACCOUNT = "keys/keys_of_account";
     shared KEY_OF_ACCOUNT = "keys/key_of_account";
     shared COUNT_KEYS = "keys/count_keys";
+    shared COUNT_LIVE_KEYS = "keys/count_live_keys";
     shared REVOKE_KEY = "keys/revoke_key";
     shared RENAME_KEY = "keys/rename_key";
     shared ROTATE_KEY = "keys/rotate_key";
@@ -181,6 +182,7 @@ statements! {
     shared DEVICES_OF_ACCOUNT = "devices/devices_of_account";
     shared REVOKE_DEVICE = "devices/revoke_device";
     twin LINKED_DEVICE = "devices/linked_device";
+    shared COUNT_DEVICES = "devices/count_devices";
     shared INSERT_LINK = "devices/insert_link";
     shared LINK = "devices/link";
     shared CONSUME_LINK = "devices/consume_link";

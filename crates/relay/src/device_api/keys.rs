@@ -94,6 +94,7 @@ fn answer(status: StatusCode, change: KeyChange) -> Result<Response, Refusal> {
         KeyChange::Unknown => Err(Refusal::NotFound),
         KeyChange::Taken => Err(Refusal::KeyExists),
         KeyChange::TooMany => Err(Refusal::TooManyKeys { limit: MAX_KEYS }),
+        KeyChange::PlanFull { limit } => Err(Refusal::PlanFull { what: "API keys", limit }),
         KeyChange::Changed => Err(Refusal::KeyChanged),
     }
 }

@@ -179,8 +179,9 @@ impl PendingLinks {
             expires_at: now.plus_seconds(CODE_SECONDS.into()),
         };
         let decided = if approve { state.store.approve_link(link, by, now).await? } else { state.store.deny_link(link, by, now).await? };
+        let is_decided = !matches!(decided, LinkDecided::PlanFull { .. });
         if let Some(known) = self.lock().get_mut(&code.user_code) {
-            known.is_decided = true;
+            known.is_decided = is_decided;
         }
         match decided {
             LinkDecided::Done => {
@@ -188,6 +189,7 @@ impl PendingLinks {
                 Ok(())
             }
             LinkDecided::Otherwise => Err(Refusal::NotFound),
+            LinkDecided::PlanFull { limit } => Err(Refusal::PlanFull { what: "desktops", limit }),
         }
     }
 

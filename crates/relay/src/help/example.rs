@@ -51,6 +51,7 @@ pub(super) fn of(code: ProblemCode) -> Refusal {
         }
         ProblemCode::KeyChanged => Refusal::KeyChanged,
         ProblemCode::TooManyKeys => Refusal::TooManyKeys { limit: protocol::key::MAX_KEYS },
+        ProblemCode::PlanFull => Refusal::PlanFull { what: "API keys", limit: 2 },
         ProblemCode::TooManyStreams => Refusal::TooManyStreams { limit: 8 },
         ProblemCode::SlowDown => Refusal::SlowDown { interval: 5 },
         ProblemCode::QuotaExceeded => {

@@ -201,6 +201,11 @@ pub(super) fn help(code: ProblemCode) -> Help {
             causes: &["A script makes a key for each run."],
             steps: &["Rotate a key instead of making a new one."],
         },
+        ProblemCode::PlanFull => Help {
+            happened: "The account's plan has room for as many API keys, or desktops, as are there already. Nothing was changed.",
+            causes: &["Keys or desktops that nobody uses any more were never revoked.", "The account was given a smaller plan."],
+            steps: &["Revoke one that is not needed: it takes no room from then on.", "Ask whoever runs the relay for another plan."],
+        },
         ProblemCode::TooManyStreams => Help {
             happened: "This key listens to as many event streams as it may, or to more than the account has room for.",
             causes: &["Each run of a script opens a stream and leaves it open.", "Streams that were cut off are not noticed at once."],

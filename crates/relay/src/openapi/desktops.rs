@@ -133,7 +133,7 @@ fn create_key() -> Operation {
             json!({"keyId": "lp_test_0123456789abcdefghijklmnop", "secret": "lps_example_of_a_secret_only", "label": "nightly script"}),
         )),
         answers: vec![Answer::json(201, "The key.", Schemas::answered::<KeyInfo>)],
-        refusals: &[ProblemCode::KeyExists, ProblemCode::TooManyKeys],
+        refusals: &[ProblemCode::KeyExists, ProblemCode::TooManyKeys, ProblemCode::PlanFull],
     }
 }
 

@@ -30,6 +30,7 @@ const ACROSS_ACCOUNTS: &[(&str, &str)] = &[
     ("devices/all_devices", "fills the device list at start and after a change"),
     ("devices/device", "a device's id names its account; asked for only to see whether the database answers"),
     ("devices/insert_device", "a device's id is unique over all accounts: it names its account"),
+    ("devices/count_devices", "linking codes are a table of some dozens; once for each linking"),
     ("devices/insert_link", "a device code is unique over all accounts: it names its account"),
     ("devices/link", "a device code names its account; a few times for each linking"),
     ("devices/link_standing", "a device code names its account; a few times for each linking"),

@@ -45,6 +45,11 @@ jobs_waiting = 4
 [three_waiting]
 api_links = true
 jobs_waiting = 3
+
+[two_of_each]
+api_links = true
+keys = 2
+devices = 2
 ";
 
 /// An open store on a database of its own.

@@ -44,6 +44,7 @@ mod lease;
 mod lists;
 mod nonces;
 mod people;
+mod plan_room;
 mod polls;
 mod prune;
 mod quota;
