@@ -156,7 +156,7 @@ fn link_another(signed_in: &SignedIn, origin: &str) -> Markup {
             p { "On that machine, run this. It shows a code of eight characters." }
             (code::block("link-command", "Commands that link a desktop", &command))
             @if signed_in.may(Role::Operator) {
-                form.form method="get" action=(signed_in.path("/link")) {
+                form.form method="get" action="/link" {
                     (field::input("text", &Field { name: "code", label: "Code that the desktop shows", hint: Some("Look that it is the same on both screens before you approve it."), required: true, max_length: Some(20), autocomplete: Some("off"), ..Field::default() }))
                     (field::actions(&button::submit(Weight::Main, Some(Icon::Right), "Go on")))
                 }

@@ -29,6 +29,8 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn) -> Re
         ("Signed requests", html! { @if plan.is_some_and(|plan| plan.api_links) { "included" } @else { "not included" } }),
         ("Fetches a month", limit(plan.and_then(|plan| plan.monthly_fetches))),
         ("Requests a second and key", limit(plan.and_then(|plan| plan.requests_per_second).map(|rate| rate.get().into()))),
+        ("API keys", limit(plan.and_then(|plan| plan.keys).map(u64::from))),
+        ("Desktops", limit(plan.and_then(|plan| plan.devices).map(u64::from))),
         ("Jobs waiting at once", limit(plan.and_then(|plan| plan.jobs_waiting))),
     ];
     let usage = html! {
@@ -39,15 +41,15 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn) -> Re
             ("Counted anew from", time::time(live.month.renews_at())),
         ]))
     };
-    let freshness = u64::try_from(settings.freshness_millis).unwrap_or_default();
+    let channel = state.store.channel(account).await?;
     let retention = settings.retention;
     let rules = html! {
         (card::terms(&[
-            ("Freshness window", html! { (time::duration(freshness)) }),
+            ("Freshness window", html! { (time::duration(u64::from(channel.freshness_seconds) * 1_000)) }),
             ("Checks kept", html! { (retention.job_days()) " days" }),
             ("Idempotency keys kept", html! { (retention.idempotency_days()) " days" }),
         ]))
-        p.faint { "A row whose last check is older than the freshness window is not ready for ads. These hold for the whole relay; whoever runs it sets them when it starts (" code { "--freshness" } ", " code { "--retention-days" } ")." }
+        p.faint { "A row whose last check is older than the freshness window is not ready for ads. On the relay's machine, " code { "link-peeler channel set --freshness-seconds" } " changes it for this account; how long things are kept holds for the whole relay (" code { "relay --retention-days" } ")." }
     };
     let desktop = html! {
         p { "How pages are judged (bot walls, paused offers, fall-backs to a home page), proxies, user agents and guard exceptions are the desktop's. Its own pages show and change them:" }
