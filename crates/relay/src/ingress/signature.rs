@@ -179,15 +179,19 @@ async fn authenticate(
         let received = Received { body_bytes: body.len(), body_sha256, base: target.recipe() };
         return Err(Refused(None, Refusal::InvalidCredentials(received)));
     };
-    edge::proven(state, &parts.extensions);
     let timestamp_seconds = headers.timestamp_seconds();
     let burst = key.burst.as_deref().map(Burst::last);
     let mut caller = Caller { key, signed_with, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, burst };
+    if let Err(stale) = state.store.settings().window.check(timestamp_seconds, received_at.seconds()) {
+        // Signed by whoever has the secret, but perhaps sent by somebody who saw it long ago: nothing of it is written.
+        let body_sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(body));
+        let unproven = Unproven::new(received_at, headers, (method.as_str(), path_and_query), body, &body_sha256);
+        state.refusals.unproven(Some(caller.key.account), unproven.stale());
+        return Err(caller.refused(state, stale_timestamp(stale.to_string(), received_at)).await);
+    }
+    edge::proven(state, &parts.extensions);
     if let Some(witness) = parts.extensions.get::<Witness>() {
         witness.saw(caller.proven(method.as_str(), parts.uri.path()));
-    }
-    if let Err(stale) = state.store.settings().window.check(timestamp_seconds, received_at.seconds()) {
-        return Err(caller.refused(state, stale_timestamp(stale.to_string(), received_at)).await);
     }
     caller.key.note_use(received_at);
     match caller.key.burst.as_deref().map(Burst::take).transpose() {

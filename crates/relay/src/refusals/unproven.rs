@@ -18,7 +18,7 @@ const BODY_BYTES: usize = 8 * 1_024;
 /// Whose requests are that name a key which nobody has.
 pub(super) const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
 
-/// A request whose signature is not that of the key which it names.
+/// A request whose signature is not that of the key which it names, or that was signed at another time.
 #[derive(Debug)]
 pub(crate) struct Unproven {
     pub(crate) at: UnixMillis,
@@ -31,6 +31,7 @@ pub(crate) struct Unproven {
     pub(crate) body_bytes: usize,
     pub(crate) body_sha256: String,
     body: Option<Bytes>,
+    is_stale: bool,
 }
 
 impl Unproven {
@@ -52,7 +53,13 @@ impl Unproven {
             body_sha256: body_sha256.to_owned(),
             // Of its own: the bytes that arrived belong to a buffer which is counted elsewhere.
             body: (body.len() <= BODY_BYTES).then(|| Bytes::copy_from_slice(body)),
+            is_stale: false,
         }
+    }
+
+    /// The signature is right, and the timestamp off the window.
+    pub(crate) fn stale(self) -> Self {
+        Self { is_stale: true, ..self }
     }
 
     /// How the parts were joined.
@@ -66,6 +73,10 @@ impl Unproven {
     where
         V: Fn(SignedTarget<'_>, &CallerHeaders<'_>, &[u8]) -> bool,
     {
+        if self.is_stale {
+            return "The signature is right; its timestamp is too far from the relay's clock. Set the sender's clock, or sign each try anew."
+                .to_owned();
+        }
         let Some(verify) = verify else { return "The key was revoked since.".to_owned() };
         let Some(body) = &self.body else { return "The body is too long to look for the mistake in; compare its hash.".to_owned() };
         let attempt = Attempt {

@@ -34,14 +34,13 @@ async fn what_a_known_caller_was_refused_is_recorded_with_its_reason_and_many_al
     assert_eq!(stage.send(&stage.fetch_of(b"{}")).await.refusal(), refused(422, "invalid_payload"));
     let items = serde_json::json!({"jobs": [payload("b"), {}]}).to_string();
     assert_eq!(stage.send(&stage.signed_by(&stage.key, "POST", "/api/links/fetch/batch", items.as_bytes())).await.status, 200);
-    let stale = stage.signed_at(&stage.key, stage.now().plus_seconds(-301), "nonce-of-a-stale-one", ("GET", "/api/links/verify", b""));
-    assert_eq!(stage.send(&stale).await.refusal(), refused(401, "stale_timestamp"));
+    assert_eq!(stage.send(&stage.get("/api/links/jobs?limit=x")).await.refusal(), refused(400, "invalid_parameter"));
     assert_eq!(stage.send(&stage.get("/api/links/jobs/job_00000000000070008000000000000000")).await.status, 404);
     let times = |all: &[(String, String, u64)], code: &str| all.iter().filter(|one| one.0 == code).map(|one| one.2).sum::<u64>();
     let complete = async {
         loop {
             let all = recorded(&stage).await;
-            if times(&all, "nonce_reused") == 20 && times(&all, "invalid_payload") == 2 && times(&all, "stale_timestamp") == 1 {
+            if times(&all, "nonce_reused") == 20 && times(&all, "invalid_payload") == 2 && times(&all, "invalid_parameter") == 1 {
                 return all;
             }
             tokio::task::yield_now().await;
@@ -49,7 +48,7 @@ async fn what_a_known_caller_was_refused_is_recorded_with_its_reason_and_many_al
     };
     let all = tokio::time::timeout(SOON, complete).await.unwrap();
     assert!(all.len() <= 8, "{all:?}");
-    assert!(all.iter().any(|one| one.1 == "GET /api/links/verify"));
+    assert!(all.iter().any(|one| one.1 == "GET /api/links/jobs"));
     assert_eq!(times(&all, "not_found"), 0, "nothing was decided");
 }
 
@@ -85,6 +84,21 @@ async fn a_wrong_signature_writes_nothing_and_its_mistake_is_shown_to_the_owner_
     assert!(text.contains("with a line feed after it") && text.contains("timestamp.nonce.body"), "{text}");
     assert_eq!(text.matches("with a line feed after it").count(), 32, "the last of them, and no more");
     assert!(text.contains(stage.key.id.as_str()) && !text.contains(stage.key.secret.expose()));
+    assert_eq!(stage.relay.store().audit_ends(stage.relay.account()).await.unwrap().head.seq, before.head.seq);
+}
+
+#[tokio::test]
+async fn what_was_signed_long_ago_writes_nothing_and_is_shown_with_its_reason() {
+    let stage = Stage::new().await;
+    let mut owner = stage.owner("ada").await;
+    let before = stage.relay.store().audit_ends(stage.relay.account()).await.unwrap();
+    let stale = stage.signed_at(&stage.key, stage.now().plus_seconds(-301), "nonce-of-a-stale-one", ("GET", "/api/links/verify", b""));
+    for _ in 0..20 {
+        assert_eq!(stage.send(&stale).await.refusal(), refused(401, "stale_timestamp"));
+    }
+    let text = owner.get(&stage.console("/requests")).await.text();
+    assert!(text.contains("The signature is right; its timestamp is too far from"), "{text}");
+    let stage = stage.restart().await;
     assert_eq!(stage.relay.store().audit_ends(stage.relay.account()).await.unwrap().head.seq, before.head.seq);
 }
 

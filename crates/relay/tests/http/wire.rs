@@ -185,10 +185,35 @@ impl Connection {
         let headers: Vec<(String, String)> =
             lines.map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())).unwrap()).collect();
         let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
+        if headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
+            let body = self.chunks().await?;
+            return Some(Answer { status, headers, body });
+        }
         while self.read.len() < length {
             self.fill().await?;
         }
         Some(Answer { status, headers, body: self.read.drain(..length).collect() })
+    }
+
+    async fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let line = loop {
+                if let Some(end) = find(&self.read, b"\r\n") {
+                    break self.read.drain(..end + 2).collect::<Vec<u8>>();
+                }
+                self.fill().await?;
+            };
+            let length = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim_end(), 16).unwrap();
+            while self.read.len() < length + 2 {
+                self.fill().await?;
+            }
+            body.extend(self.read.drain(..length));
+            self.read.drain(..2);
+            if length == 0 {
+                return Some(body);
+            }
+        }
     }
 
     /// Everything up to and with `text`, as it comes, framing included.

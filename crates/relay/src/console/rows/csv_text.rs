@@ -37,20 +37,43 @@ pub(super) fn read(text: &str, most: usize) -> Result<Sheet, (u64, String)> {
     // A byte order mark is part of no header.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter(text)).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
-    let at = |error: &csv::Error| error.position().map_or(1, csv::Position::line);
+    let at = |error: &csv::Error| error.position().map_or(1, |position| LineNumbers::of(text).at(position.byte()));
     let header = reader.headers().map_err(|error| (at(&error), error.to_string()))?.iter().map(str::to_owned).collect::<Vec<_>>();
     let mut lines = Vec::new();
+    let mut numbers = LineNumbers::of(text);
     for record in reader.records() {
         let record = record.map_err(|error| (at(&error), error.to_string()))?;
         if lines.len() == most {
             return Ok(Sheet { header, lines, is_cut: true });
         }
-        let number = record.position().map_or(0, csv::Position::line);
+        let number = record.position().map_or(0, |position| numbers.at(position.byte()));
         if record.iter().any(|cell| !cell.is_empty()) {
             lines.push(Line { number, cells: record.iter().map(str::to_owned).collect() });
         }
     }
     Ok(Sheet { header, lines, is_cut: false })
+}
+
+/// Tells line numbers as an editor shows them. The reader's own begin before the ends of lines that it passes over.
+struct LineNumbers<'t> {
+    text: &'t [u8],
+    seen: usize,
+    line: u64,
+}
+
+impl<'t> LineNumbers<'t> {
+    const fn of(text: &'t str) -> Self {
+        Self { text: text.as_bytes(), seen: 0, line: 1 }
+    }
+
+    /// The line of what begins at or behind this byte; bytes are asked for in rising order.
+    fn at(&mut self, byte: u64) -> u64 {
+        let from = usize::try_from(byte).unwrap_or(usize::MAX).clamp(self.seen, self.text.len());
+        let ends = self.text[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        self.line += self.text[self.seen..from + ends].iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.seen = from + ends;
+        self.line
+    }
 }
 
 #[cfg(test)]
