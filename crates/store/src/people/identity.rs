@@ -88,6 +88,6 @@ pub(crate) async fn sign_in(transaction: &mut Transaction<'_>, identity: &Verifi
         let account: AccountId = row.get(0)?;
         membership::insert(transaction, (account, operator), row.get(1)?, now).await?;
     }
-    session::insert(transaction, operator, new).await?;
+    session::insert(transaction, operator, new, issuer).await?;
     Ok(IdentityAnswer::SignedIn(operator))
 }

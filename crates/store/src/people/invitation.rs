@@ -197,7 +197,7 @@ pub(crate) async fn accept(
     }
     membership::insert(transaction, (open.account, operator), open.role, *now).await?;
     if let Invitee::New { session: new, .. } = invitee {
-        session::insert(transaction, operator, new).await?;
+        session::insert(transaction, operator, new, "invitation").await?;
     }
     Ok(Accepted::Done(open.account))
 }

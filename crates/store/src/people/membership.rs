@@ -1,6 +1,7 @@
 //! Who belongs to an account, and as what.
 
 use domain::Role;
+use domain::audit::{Actor, Entry};
 use domain::role::{MemberChange, keeps_an_owner};
 use protocol::{AccountId, OperatorId, UnixMillis};
 
@@ -89,5 +90,7 @@ pub(super) async fn insert(
 ) -> Result<(), StoreError> {
     let parameters = [(&account).into(), (&operator).into(), role.into(), now.into()];
     transaction.session.rows(&statement::INSERT_MEMBERSHIP, &parameters).await?;
+    let (by, change) = (Actor::Operator(operator.to_string()), format!("joined as {}", role.name()));
+    transaction.audit.record(account, now, Entry::OperatorChanged { by, operator: operator.to_string(), change });
     Ok(())
 }

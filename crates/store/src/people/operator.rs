@@ -57,7 +57,7 @@ pub(crate) async fn set_passphrase(transaction: &mut Transaction<'_>, new: &NewP
     let parameters = [(&new.operator).into(), new.hash.expose().into()];
     transaction.session.rows(&statement::SET_PASSPHRASE, &parameters).await?;
     transaction.session.rows(&statement::END_SESSIONS, &[(&new.operator).into()]).await?;
-    session::insert(transaction, new.operator, &new.session).await
+    session::insert(transaction, new.operator, &new.session, "passphrase, changed").await
 }
 
 /// Replaces the hash of the same passphrase by one with newer parameters, unless the passphrase was changed meanwhile.

@@ -1,6 +1,7 @@
 //! Sessions of operators: one a browser, found by the hash of a token. Whether one still counts is [`domain::session`]'s to
 //! decide.
 
+use domain::audit::{Actor, Entry};
 use domain::session::{ABSOLUTE_MILLIS, IDLE_MILLIS};
 use domain::{Role, SessionTimes};
 use protocol::{AccountId, OperatorId, Secret, SessionId, UnixMillis};
@@ -96,12 +97,18 @@ pub(crate) async fn begin(
     if current.and_then(|current| current.passphrase_hash).as_ref() != Some(verified) {
         return Ok(false);
     }
-    insert(transaction, *operator, new).await?;
+    insert(transaction, *operator, new, "passphrase").await?;
     Ok(true)
 }
 
-/// Begins a session of an operator who has been recognised in the same transaction.
-pub(super) async fn insert(transaction: &mut Transaction<'_>, operator: OperatorId, new: &NewSession) -> Result<(), StoreError> {
+/// Begins a session of an operator who has been recognised in the same transaction; `how` they were goes into the audit of
+/// each of their accounts.
+pub(super) async fn insert(
+    transaction: &mut Transaction<'_>,
+    operator: OperatorId,
+    new: &NewSession,
+    how: &str,
+) -> Result<(), StoreError> {
     let session = &mut transaction.session;
     if let Some(replaced) = &new.replaces {
         session.rows(&statement::END_SESSION_OF_TOKEN, &[(&token_hash(replaced)).into()]).await?;
@@ -111,6 +118,10 @@ pub(super) async fn insert(transaction: &mut Transaction<'_>, operator: Operator
         [(&hash).into(), (&new.id).into(), (&operator).into(), new.now.into(), (&new.address).into(), (&new.user_agent).into()];
     session.rows(&statement::INSERT_SESSION, &parameters).await?;
     session.rows(&statement::END_OLDEST_SESSIONS, &[(&operator).into(), MAX_SESSIONS.into()]).await?;
+    for Membership { account, .. } in memberships(session, &operator).await? {
+        let by = Actor::Operator(operator.to_string());
+        transaction.audit.record(account, new.now, Entry::SignedIn { by, how: how.to_owned(), from: new.address.clone() });
+    }
     Ok(())
 }
 

@@ -79,6 +79,6 @@ pub(crate) async fn use_link(transaction: &mut Transaction<'_>, new: &NewOwner) 
         known
     };
     membership::insert(transaction, (account, operator), Role::Owner, now).await?;
-    session::insert(transaction, operator, &new.session).await?;
+    session::insert(transaction, operator, &new.session, "set-up link").await?;
     crate::account::by_id(&mut transaction.session, account).await
 }

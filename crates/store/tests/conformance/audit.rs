@@ -35,6 +35,17 @@ on_every_database! {
         assert_whole(&fixture).await;
     }
 
+    async fn who_came_in_and_signed_in_is_kept(fixture) {
+        let ada = fixture.owner("ada").await;
+        let lines = lines(&fixture, fixture.account).await;
+        let by = Actor::Operator(ada.to_string());
+        assert!(lines.iter().any(|line| matches!(&line.entry, Entry::OperatorChanged { operator, change, .. }
+            if *operator == ada.to_string() && change == "joined as owner")), "{lines:?}");
+        assert!(lines.iter().any(|line| matches!(&line.entry, Entry::SignedIn { by: who, how, from }
+            if *who == by && how == "set-up link" && !from.is_empty())), "{lines:?}");
+        assert_whole(&fixture).await;
+    }
+
     async fn what_admits_nothing_and_leases_nothing_writes_nothing(fixture) {
         let account = fixture.account_on("ten_a_month").await;
         let device = fixture.device_of(account).await;
