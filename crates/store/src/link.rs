@@ -87,9 +87,11 @@ pub(crate) async fn decide(
             if account != link.account || stands != denied {
                 return Ok(LinkDecided::Otherwise);
             }
-            let (by, name, platform) = (by.clone(), link.name.clone(), link.platform.clone());
-            let entry = if *approve { Entry::LinkApproved { by, name, platform } } else { Entry::LinkDenied { by, name } };
-            transaction.audit.record(link.account, *now, entry);
+            if !approved_before {
+                let (by, name, platform) = (by.clone(), link.name.clone(), link.platform.clone());
+                let entry = if *approve { Entry::LinkApproved { by, name, platform } } else { Entry::LinkDenied { by, name } };
+                transaction.audit.record(link.account, *now, entry);
+            }
             Ok(LinkDecided::Done)
         }
         None => Err(StoreError::Database("a linking code stands for another key already".to_owned())),
