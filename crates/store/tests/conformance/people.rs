@@ -228,7 +228,7 @@ impl Fixture {
     }
 
     /// An owner of the default account, signed in with their name as token.
-    async fn owner(&self, name: &str) -> OperatorId {
+    pub(crate) async fn owner(&self, name: &str) -> OperatorId {
         self.owner_of(self.account, name).await
     }
 
