@@ -81,10 +81,10 @@ export default {
     await page.getByText("No proxy yet").waitFor();
 
     page = await person.open("/guard");
-    await page.getByLabel("Exception").fill("10.0.0.0/8");
+    await page.getByRole("textbox", { name: "Exception" }).fill("10.0.0.0/8");
     await page.getByRole("button", { name: "Let it pass" }).click();
     await page.getByText("is no exception").first().waitFor();
-    await page.getByLabel("Exception").fill("127.0.0.1:4321");
+    await page.getByRole("textbox", { name: "Exception" }).fill("127.0.0.1:4321");
     await page.getByRole("button", { name: "Let it pass" }).click();
     await page.getByRole("button", { name: "Remove 127.0.0.1:4321" }).click();
     await page.getByText("Remove 127.0.0.1:4321").waitFor({ state: "detached" });

@@ -185,7 +185,9 @@ impl Connection {
         let headers: Vec<(String, String)> =
             lines.map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())).unwrap()).collect();
         let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, value)| value.parse().unwrap());
-        if headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked") {
+        let has = |name: &str, value: &str| headers.iter().any(|header| header.0 == name && header.1.starts_with(value));
+        // A stream of events has no end to wait for; who wants to read it reads it piece by piece.
+        if has("transfer-encoding", "chunked") && !has("content-type", "text/event-stream") {
             let body = self.chunks().await?;
             return Some(Answer { status, headers, body });
         }

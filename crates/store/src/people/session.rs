@@ -103,12 +103,7 @@ pub(crate) async fn begin(
 
 /// Begins a session of an operator who has been recognised in the same transaction; `how` they were goes into the audit of
 /// each of their accounts.
-pub(super) async fn insert(
-    transaction: &mut Transaction<'_>,
-    operator: OperatorId,
-    new: &NewSession,
-    how: &str,
-) -> Result<(), StoreError> {
+pub(super) async fn insert(transaction: &mut Transaction<'_>, operator: OperatorId, new: &NewSession, how: &str) -> Result<(), StoreError> {
     let session = &mut transaction.session;
     if let Some(replaced) = &new.replaces {
         session.rows(&statement::END_SESSION_OF_TOKEN, &[(&token_hash(replaced)).into()]).await?;
