@@ -5,6 +5,7 @@ mod caller;
 mod commands;
 mod context_flags;
 mod data_dir;
+mod database_place;
 mod describe;
 mod exit;
 mod listen;

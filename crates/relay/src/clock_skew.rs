@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use protocol::UnixMillis;
 
+use crate::maintenance::Ticks;
 use crate::state::Shared;
 
 /// How often it looks. Clocks that are kept by NTP drift by far less than a lease in this time.
@@ -14,14 +15,9 @@ const WORTH_A_WARNING_MILLIS: i64 = 1_000;
 
 /// Runs until the relay drains, or ends at once where the database has no clock of its own.
 pub(crate) async fn watch(state: Shared) {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut ticks = Ticks::new(&state, INTERVAL);
     let mut warned = false;
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = state.draining.cancelled() => return,
-        }
+    while ticks.next().await {
         let asked = state.now();
         let answer = tokio::select! {
             answer = state.store.database_clock() => answer,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use protocol::secret::random_bytes;
-use tokio::time::Instant;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use crate::state::Shared;
 
@@ -21,15 +22,32 @@ const PRUNE_RETRY: Duration = Duration::from_secs(60);
 /// takes more than half of a writer.
 const PRUNE_PAUSE: Duration = Duration::from_millis(10);
 
+/// Looks from time to time, until the relay drains. A look that is late puts off those after it.
+pub(crate) struct Ticks {
+    ticks: Interval,
+    draining: CancellationToken,
+}
+
+impl Ticks {
+    pub(crate) fn new(state: &Shared, every: Duration) -> Self {
+        let mut ticks = tokio::time::interval(every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { ticks, draining: state.draining.clone() }
+    }
+
+    /// Waits for the next look; the first is at once. `false`: the relay drains.
+    pub(crate) async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.ticks.tick() => true,
+            () = self.draining.cancelled() => false,
+        }
+    }
+}
+
 /// Runs until the relay drains.
 pub(crate) async fn run(state: Shared) {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = state.draining.cancelled() => return,
-        }
+    let mut ticks = Ticks::new(&state, INTERVAL);
+    while ticks.next().await {
         // A database that hangs must not hold the shutdown up: what a step has asked for happens, or not, without it.
         tokio::select! {
             () = async { while step(&state).await {} } => {}
@@ -40,13 +58,8 @@ pub(crate) async fn run(state: Shared) {
 
 /// Reads keys and devices again from time to time, until the relay drains.
 pub(crate) async fn reread(state: Shared) {
-    let mut ticks = tokio::time::interval(REREAD);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = state.draining.cancelled() => return,
-        }
+    let mut ticks = Ticks::new(&state, REREAD);
+    while ticks.next().await {
         let reread = async { state.keys.reread().await.and(state.devices.reread().await) };
         tokio::select! {
             outcome = reread => {
@@ -61,13 +74,8 @@ pub(crate) async fn reread(state: Shared) {
 
 /// Writes refusals down as they gather, until the relay drains; the last are written at its end.
 pub(crate) async fn record_refusals(state: Shared) {
-    let mut ticks = tokio::time::interval(INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = ticks.tick() => {}
-            () = state.draining.cancelled() => return,
-        }
+    let mut ticks = Ticks::new(&state, INTERVAL);
+    while ticks.next().await {
         state.refusals.flush(&state.store, false).await;
     }
 }

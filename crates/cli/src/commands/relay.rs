@@ -12,6 +12,7 @@ use relay::{
 use serde_json::json;
 use store::DatabaseUrl;
 
+use crate::database_place::DATABASE_FILE;
 use crate::exit::{Ended, Exit, Failure};
 use crate::listen::{self, RELAY_PORT};
 use crate::{data_dir, output, signals};
@@ -111,9 +112,6 @@ impl std::fmt::Display for Limit {
         }
     }
 }
-
-/// The SQLite file of a relay that is told of no other database.
-pub(crate) const DATABASE_FILE: &str = "relay.sqlite";
 
 pub(crate) async fn run(arguments: Arguments) -> Ended {
     let folder = data_dir::relay(arguments.data_dir)?;

@@ -6,10 +6,10 @@ use clap::{Args, Subcommand};
 use protocol::{Clock as _, Secret, SystemClock};
 use relay::{InstallSecrets, SealingSource, SecretsError};
 use serde_json::json;
+use store::Generation;
 use store::admin::{self, SealingStatus};
-use store::{DatabaseUrl, Generation};
 
-use super::db;
+use crate::database_place::DatabasePlace;
 use crate::exit::{Ended, Exit, Failure};
 use crate::{data_dir, output};
 
@@ -46,15 +46,11 @@ enum Command {
 
 #[derive(Args, Debug)]
 struct Common {
-    /// Path of a SQLite file, or a postgres:// URL; by default the file in the data folder
-    #[arg(long, env = "LINK_PEELER_DATABASE", hide_env_values = true, value_name = "DATABASE")]
-    database: Option<DatabaseUrl>,
+    #[command(flatten)]
+    place: DatabasePlace,
     /// Program that prints the sealing keys; run without a shell
     #[arg(long, env = "LINK_PEELER_SEALING_KEY_COMMAND", value_name = "COMMAND")]
     sealing_key_command: Option<String>,
-    /// Data folder
-    #[arg(long, value_name = "FOLDER")]
-    data_dir: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -81,20 +77,13 @@ pub(crate) fn source(folder: &Path, command: Option<&str>) -> Result<SealingSour
 
 impl Common {
     fn folder(&self) -> Result<PathBuf, Failure> {
-        let folder = data_dir::relay(self.data_dir.clone())?;
+        let folder = self.place.folder()?;
         data_dir::create(&folder)?;
         Ok(folder)
     }
 
     fn source(&self) -> Result<SealingSource, Failure> {
         source(&self.folder()?, self.sealing_key_command.as_deref())
-    }
-
-    fn database(&self) -> Result<DatabaseUrl, Failure> {
-        Ok(match &self.database {
-            Some(database) => database.clone(),
-            None => DatabaseUrl::Sqlite(self.folder()?.join(super::relay::DATABASE_FILE)),
-        })
     }
 
     /// The file, when the keys come from one.
@@ -109,7 +98,7 @@ impl Common {
 
     async fn status(&self) -> Result<SealingStatus, Failure> {
         let ring = relay::load_sealing(&self.source()?).map_err(failure)?;
-        admin::sealing_status(&self.database()?, &ring).await.map_err(db::failure)
+        Ok(admin::sealing_status(&self.place.url()?, &ring).await?)
     }
 }
 
@@ -152,7 +141,7 @@ async fn rotate(common: &Common) -> Ended {
     }
     let ring = relay::load_sealing(&source).map_err(failure)?;
     let note = |resealed| output::note(&format!("{resealed} secrets sealed anew"));
-    let done = admin::reseal(&common.database()?, &ring, SystemClock.now(), note).await.map_err(db::failure)?;
+    let done = admin::reseal(&common.place.url()?, &ring, SystemClock.now(), note).await?;
     if common.json {
         output::json(&done)?;
     } else {

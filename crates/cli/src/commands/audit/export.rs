@@ -42,7 +42,7 @@ pub(super) struct Line {
 }
 
 pub(super) async fn run(Export { place }: &Export) -> Ended {
-    walk_audit::<Failure>(&place.url()?, place.account.as_deref(), &[], |shown| {
+    walk_audit::<Failure>(&place.database.url()?, place.account.as_deref(), &[], |shown| {
         let line = match shown {
             Shown::Account { name, ends } => Written::Chain(ChainLine { name: name.to_owned(), ends }),
             Shown::Block(block) => Written::Record(block),

@@ -37,7 +37,7 @@ pub(super) async fn run(arguments: &List) -> Ended {
             && about.as_ref().is_none_or(|about| serde_json::to_string(line).is_ok_and(|line| line.contains(about)))
     };
     let bounds = (*limit, since.unwrap_or(UnixMillis(i64::MIN)));
-    let listed = list_audit(&place.url()?, place.account.as_deref(), bounds, fits).await?;
+    let listed = list_audit(&place.database.url()?, place.account.as_deref(), bounds, fits).await?;
     if *json {
         for Listed { account, seq, line } in &listed {
             let mut object = json!({ "account": account, "seq": seq });

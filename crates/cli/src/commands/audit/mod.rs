@@ -4,14 +4,10 @@ mod export;
 mod list;
 mod verify;
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
-use store::DatabaseUrl;
-use store::admin::AdminError;
 
-use crate::data_dir;
-use crate::exit::{Ended, Failure};
+use crate::database_place::DatabasePlace;
+use crate::exit::Ended;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -44,24 +40,11 @@ enum Command {
 /// Which database, and which account of it.
 #[derive(Args, Debug)]
 struct Place {
-    /// Path of a SQLite file (a relay's or a backup), or a postgres:// URL; by default the relay's file in the data folder
-    #[arg(long, env = "LINK_PEELER_DATABASE", hide_env_values = true, value_name = "DATABASE")]
-    database: Option<DatabaseUrl>,
-    /// Data folder
-    #[arg(long, value_name = "FOLDER")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabasePlace,
     /// One account, by its name
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-}
-
-impl Place {
-    fn url(&self) -> Result<DatabaseUrl, Failure> {
-        match &self.database {
-            Some(url) => Ok(url.clone()),
-            None => Ok(DatabaseUrl::Sqlite(data_dir::relay(self.data_dir.clone())?.join(super::relay::DATABASE_FILE))),
-        }
-    }
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Ended {
@@ -69,11 +52,5 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         Command::List(arguments) => list::run(&arguments).await,
         Command::Export(arguments) => export::run(&arguments).await,
         Command::Verify(arguments) => verify::run(&arguments).await,
-    }
-}
-
-impl From<AdminError> for Failure {
-    fn from(error: AdminError) -> Self {
-        if error.is_refusal() { Self::usage(error) } else { Self::Unreachable(error.into()) }
     }
 }

@@ -63,7 +63,7 @@ pub(super) async fn run(arguments: &Verify) -> Ended {
             let opened = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
             verify_lines(BufReader::new(opened), only, &noted)?
         }
-        None => walk_audit::<Failure>(&arguments.place.url()?, only, &noted, |_| Ok(())).await?,
+        None => walk_audit::<Failure>(&arguments.place.database.url()?, only, &noted, |_| Ok(())).await?,
     };
     let known = |account: &AccountId| accounts.iter().any(|audited| audited.ends.account == *account);
     if let Some((account, _)) = noted.iter().find(|(account, _)| !known(account)) {

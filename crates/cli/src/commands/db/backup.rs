@@ -7,7 +7,7 @@ use store::DatabaseUrl;
 use store::admin::{self, Tools};
 
 use super::schema::megabytes;
-use super::{Place, failure};
+use crate::database_place::DatabasePlace;
 use crate::exit::{Ended, Exit};
 use crate::output;
 
@@ -20,7 +20,7 @@ pub(super) struct Backup {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    place: DatabasePlace,
 }
 
 #[derive(Args, Debug)]
@@ -38,7 +38,7 @@ pub(super) struct Restore {
 }
 
 pub(super) async fn backup(arguments: &Backup) -> Ended {
-    let made = admin::backup(&arguments.place.url()?, &arguments.file, &Tools::on_path()).await.map_err(failure)?;
+    let made = admin::backup(&arguments.place.url()?, &arguments.file, &Tools::on_path()).await?;
     if arguments.json {
         output::json(&made)?;
     } else {
@@ -48,7 +48,7 @@ pub(super) async fn backup(arguments: &Backup) -> Ended {
 }
 
 pub(super) async fn restore(arguments: &Restore) -> Ended {
-    let restored = admin::restore(&arguments.file, &arguments.database, &Tools::on_path()).await.map_err(failure)?;
+    let restored = admin::restore(&arguments.file, &arguments.database, &Tools::on_path()).await?;
     if arguments.json {
         output::json(&restored)?;
     } else {

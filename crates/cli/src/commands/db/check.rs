@@ -5,7 +5,7 @@ use owo_colors::OwoColorize as _;
 use serde_json::json;
 use store::admin::{self, CheckReport};
 
-use super::{Place, failure};
+use crate::database_place::DatabasePlace;
 use crate::exit::{Ended, Exit};
 use crate::output;
 
@@ -18,11 +18,11 @@ pub(super) struct Check {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    place: DatabasePlace,
 }
 
 pub(super) async fn run(arguments: &Check) -> Ended {
-    let report = admin::check(&arguments.place.url()?, arguments.repair_counters).await.map_err(failure)?;
+    let report = admin::check(&arguments.place.url()?, arguments.repair_counters).await?;
     if arguments.json {
         let mut json = serde_json::to_value(&report).map_err(anyhow::Error::from)?;
         json["sound"] = json!(report.is_sound());

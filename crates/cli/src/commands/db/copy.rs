@@ -5,7 +5,6 @@ use serde_json::json;
 use store::DatabaseUrl;
 use store::admin::{self, CopiedTable};
 
-use super::failure;
 use crate::exit::{Ended, Exit, Failure};
 use crate::output;
 
@@ -31,7 +30,7 @@ pub(super) async fn run(arguments: &Copy) -> Ended {
         return Err(Failure::usage("--from names an SQLite file and --to a postgres:// URL; other directions are PostgreSQL's own tools'"));
     };
     let note = |table: &CopiedTable| output::note(&format!("{}: {} rows", table.table, table.rows));
-    let copied = admin::copy(from, to, note).await.map_err(failure)?;
+    let copied = admin::copy(from, to, note).await?;
     if arguments.json {
         output::json(&json!({"tables": copied}))?;
         return Ok(Exit::Ok);

@@ -5,14 +5,9 @@ mod check;
 mod copy;
 mod schema;
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
-use store::DatabaseUrl;
-use store::admin::AdminError;
 
-use crate::data_dir;
-use crate::exit::{Ended, Failure};
+use crate::exit::Ended;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -45,26 +40,6 @@ enum Command {
     Copy(copy::Copy),
 }
 
-/// Which database.
-#[derive(Args, Debug)]
-struct Place {
-    /// Path of a SQLite file, or a postgres:// URL; by default the relay's file in the data folder
-    #[arg(long, env = "LINK_PEELER_DATABASE", hide_env_values = true, value_name = "DATABASE")]
-    database: Option<DatabaseUrl>,
-    /// Data folder
-    #[arg(long, value_name = "FOLDER")]
-    data_dir: Option<PathBuf>,
-}
-
-impl Place {
-    fn url(&self) -> Result<DatabaseUrl, Failure> {
-        match &self.database {
-            Some(url) => Ok(url.clone()),
-            None => Ok(DatabaseUrl::Sqlite(data_dir::relay(self.data_dir.clone())?.join(super::relay::DATABASE_FILE))),
-        }
-    }
-}
-
 pub(crate) async fn run(arguments: Arguments) -> Ended {
     match arguments.command {
         Command::Migrate(arguments) => schema::migrate(&arguments).await,
@@ -74,9 +49,4 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         Command::Check(arguments) => check::run(&arguments).await,
         Command::Copy(arguments) => copy::run(&arguments).await,
     }
-}
-
-/// What a failed command means to a script.
-pub(crate) fn failure(error: AdminError) -> Failure {
-    if error.is_refusal() { Failure::usage(error) } else { Failure::Unreachable(error.into()) }
 }

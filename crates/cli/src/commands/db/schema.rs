@@ -5,7 +5,7 @@ use protocol::{Clock as _, SystemClock};
 use serde_json::json;
 use store::admin::{self, Schema, Status};
 
-use super::{Place, failure};
+use crate::database_place::DatabasePlace;
 use crate::exit::{Ended, Exit};
 use crate::output;
 
@@ -15,7 +15,7 @@ pub(super) struct Migrate {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    place: DatabasePlace,
 }
 
 #[derive(Args, Debug)]
@@ -27,11 +27,11 @@ pub(super) struct Show {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    place: Place,
+    place: DatabasePlace,
 }
 
 pub(super) async fn migrate(arguments: &Migrate) -> Ended {
-    let before = admin::migrate(&arguments.place.url()?).await.map_err(failure)?;
+    let before = admin::migrate(&arguments.place.url()?).await?;
     if arguments.json {
         output::json(&json!({"from": before.version(), "applied": before.pending}))?;
         return Ok(Exit::Ok);
@@ -46,7 +46,7 @@ pub(super) async fn migrate(arguments: &Migrate) -> Ended {
 }
 
 pub(super) async fn show(arguments: &Show) -> Ended {
-    let status = admin::status(&arguments.place.url()?, arguments.top, SystemClock.now()).await.map_err(failure)?;
+    let status = admin::status(&arguments.place.url()?, arguments.top, SystemClock.now()).await?;
     if arguments.json {
         output::json(&status)?;
     } else {
