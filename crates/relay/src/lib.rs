@@ -38,7 +38,7 @@ mod timing;
 
 pub use config::{Config, DEFAULT_ACCOUNT};
 pub use console::setup_link_on;
-pub use edge::{AddressLimit, InvalidAddressLimit, InvalidNetwork, Network, ProxyHeaders, TlsError, TlsFiles, TrustedProxies};
+pub use edge::{AddressLimit, InvalidAddressLimit, ProxyHeaders, TlsError, TlsFiles, TrustedProxies};
 pub use openapi::openapi_document;
 pub use operator::accounts::ListedAccount;
 pub use operator::people::{ListedInvitation, ListedMember, ListedPeople, OneTimeLink};

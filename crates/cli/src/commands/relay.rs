@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use domain::{LeasePolicy, Retention};
-use relay::{
-    AddressLimit, Config, InstallSecrets, InvalidAddressLimit, Network, ProxyHeaders, Relay, StartError, TlsFiles, TrustedProxies,
-};
+use protocol::key::AddressRange;
+use relay::{AddressLimit, Config, InstallSecrets, InvalidAddressLimit, ProxyHeaders, Relay, StartError, TlsFiles, TrustedProxies};
 use serde_json::json;
 use store::DatabaseUrl;
 
@@ -50,7 +49,7 @@ pub(crate) struct Arguments {
     tls_key: Option<PathBuf>,
     /// A reverse proxy that may say whom it speaks for: an address or a network; may be given more than once
     #[arg(long = "trusted-proxy", env = "LINK_PEELER_TRUSTED_PROXIES", value_name = "CIDR", value_delimiter = ',', help_heading = "Edge")]
-    trusted_proxies: Vec<Network>,
+    trusted_proxies: Vec<AddressRange>,
     /// What trusted proxies write: `x-forwarded` (X-Forwarded-For, -Proto, -Host) or `forwarded` (RFC 7239)
     #[arg(long, env = "LINK_PEELER_PROXY_HEADERS", value_name = "WHICH", default_value = "x-forwarded", help_heading = "Edge")]
     proxy_headers: ProxyHeaders,

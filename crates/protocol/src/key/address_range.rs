@@ -50,6 +50,14 @@ impl AddressRange {
     }
 }
 
+impl From<IpAddr> for AddressRange {
+    /// The range of this one address.
+    fn from(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        Self { first: address, prefix: if address.is_ipv4() { 32 } else { 128 } }
+    }
+}
+
 fn mask4(address: Ipv4Addr, prefix: u8) -> Ipv4Addr {
     // A shift by all 32 bits is none in Rust.
     let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);

@@ -16,6 +16,6 @@ pub(crate) use layer::admit;
 pub(crate) use limit::AddressLimits;
 pub use limit::{AddressLimit, InvalidAddressLimit};
 pub(crate) use places::Places;
-pub use proxies::{InvalidNetwork, Network, ProxyHeaders, TrustedProxies};
+pub use proxies::{ProxyHeaders, TrustedProxies};
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
