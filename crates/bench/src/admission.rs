@@ -11,6 +11,7 @@ use crate::http1;
 use crate::latency::Percentiles;
 use crate::load::{self, Measured, Until};
 use crate::machine::Machine;
+use crate::processor::{Shares, Stopwatch};
 use crate::rig::Rig;
 
 /// The path of the relay's route that does nothing.
@@ -83,9 +84,13 @@ fn admissions(folder: &Path, arguments: &Arguments) -> anyhow::Result<Vec<(Measu
         // The same bytes but for the path: what remains is what a request costs that does nothing.
         let mut idle = rig.caller("idle");
         let request = http1::with_path(&idle.next_request(), NOOP_PATH);
-        let noop = load::drive(rig.address(), connections, time, 204, move || request.clone())?;
+        let watch = Stopwatch::begin(None);
+        let mut noop = load::drive(rig.address(), connections, time, 204, move || request.clone())?;
+        noop.shares = watch.each_of(noop.requests);
         let mut caller = rig.caller(format!("c{connections}"));
-        let admission = load::drive(rig.address(), connections, time, 202, move || caller.next_request())?;
+        let watch = Stopwatch::begin(None);
+        let mut admission = load::drive(rig.address(), connections, time, 202, move || caller.next_request())?;
+        admission.shares = watch.each_of(admission.requests);
         all.push((noop, admission));
     }
     rig.stop();
@@ -112,7 +117,10 @@ fn cycles(folder: &Path, arguments: &Arguments) -> anyhow::Result<Vec<(u64, Cycl
         for &batch in &arguments.batches {
             fill(&rig, &format!("batch{batch}"), worked_on)?;
             eprintln!("pulls and reports of {batch}, {waiting} jobs beneath");
-            all.push((waiting, desktops::measure(&devices, batch, time)?));
+            let watch = Stopwatch::begin(None);
+            let mut cycles = desktops::measure(&devices, batch, time)?;
+            cycles.shares = watch.each_of(cycles.jobs);
+            all.push((waiting, cycles));
         }
         rig.stop();
     }
@@ -131,26 +139,50 @@ fn fill(rig: &Rig, name: &str, jobs: u64) -> anyhow::Result<()> {
 impl Report {
     fn to_text(&self) -> String {
         let mut text = format!("{}\n\nsigned, durable admissions\n", self.machine.describe());
-        text += &format!("{:<14}{:<12}{:>10}{:>10}{:>10}{:>11}\n", "connections", "request", "a second", "p50 ms", "p99 ms", "p99.9 ms");
+        text += &format!(
+            "{:<14}{:<12}{:>10}{:>10}{:>10}{:>11}{}\n",
+            "connections",
+            "request",
+            "a second",
+            "p50 ms",
+            "p99 ms",
+            "p99.9 ms",
+            Shares::head()
+        );
         for (noop, admission) in &self.admissions {
             for (what, measured) in [("no-op", noop), ("admission", admission)] {
                 let Percentiles { p50_ms, p99_ms, p999_ms } = measured.latency;
-                let Measured { connections, a_second, .. } = measured;
-                text += &format!("{connections:<14}{what:<12}{a_second:>10.0}{p50_ms:>10.2}{p99_ms:>10.2}{p999_ms:>11.2}\n");
+                let Measured { connections, a_second, shares, .. } = measured;
+                text += &format!(
+                    "{connections:<14}{what:<12}{a_second:>10.0}{p50_ms:>10.2}{p99_ms:>10.2}{p999_ms:>11.2}{}\n",
+                    shares.columns()
+                );
             }
         }
         let Percentiles { p50_ms, p99_ms, p999_ms } = self.handover;
         text += &format!("\nfrom a caller's POST to a waiting desktop: p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, p99.9 {p999_ms:.2} ms\n");
         text += "\njobs pulled and reported\n";
         text += &format!(
-            "{:<12}{:<8}{:<10}{:>14}{:>14}{:>14}{:>16}{:>16}\n",
-            "beneath", "batch", "devices", "jobs a second", "pull p50 ms", "pull p99 ms", "report p50 ms", "report p99 ms"
+            "{:<12}{:<8}{:<10}{:>14}{:>14}{:>14}{:>16}{:>16}{}\n",
+            "beneath",
+            "batch",
+            "devices",
+            "jobs a second",
+            "pull p50 ms",
+            "pull p99 ms",
+            "report p50 ms",
+            "report p99 ms",
+            Shares::head()
         );
         for (waiting, cycles) in &self.cycles {
-            let Cycles { batch, devices, jobs_a_second, pull, report, .. } = cycles;
+            let Cycles { batch, devices, jobs_a_second, pull, report, shares, .. } = cycles;
             text += &format!(
-                "{waiting:<12}{batch:<8}{devices:<10}{jobs_a_second:>14.0}{:>14.2}{:>14.2}{:>16.2}{:>16.2}\n",
-                pull.p50_ms, pull.p99_ms, report.p50_ms, report.p99_ms
+                "{waiting:<12}{batch:<8}{devices:<10}{jobs_a_second:>14.0}{:>14.2}{:>14.2}{:>16.2}{:>16.2}{}\n",
+                pull.p50_ms,
+                pull.p99_ms,
+                report.p50_ms,
+                report.p99_ms,
+                shares.columns()
             );
         }
         text
@@ -165,6 +197,7 @@ impl Report {
             json!({
                 "jobsBeneath": waiting, "batch": cycles.batch, "devices": cycles.devices, "jobs": cycles.jobs,
                 "jobsASecond": cycles.jobs_a_second, "pull": percentiles(cycles.pull), "report": percentiles(cycles.report),
+                "processor": cycles.shares.to_json(),
             })
         });
         json!({
@@ -180,7 +213,7 @@ impl Report {
 }
 
 fn measured(measured: &Measured) -> Value {
-    json!({"requests": measured.requests, "aSecond": measured.a_second, "latency": percentiles(measured.latency)})
+    json!({"requests": measured.requests, "aSecond": measured.a_second, "latency": percentiles(measured.latency), "processor": measured.shares.to_json()})
 }
 
 fn percentiles(percentiles: Percentiles) -> Value {

@@ -7,6 +7,7 @@ use anyhow::bail;
 use crate::device::{self, Device};
 use crate::http1::Connection;
 use crate::latency::{Latencies, Percentiles};
+use crate::processor::Shares;
 
 /// What one run came to.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Cycles {
     pub(crate) jobs_a_second: f64,
     pub(crate) pull: Percentiles,
     pub(crate) report: Percentiles,
+    /// Of the processor, for each job.
+    pub(crate) shares: Shares,
 }
 
 /// Every device pulls and reports batches until the time or the backlog is over.
@@ -39,7 +42,8 @@ pub(crate) fn measure(devices: &[Device], batch: u32, time: Duration) -> anyhow:
         }
         #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
         let jobs_a_second = jobs as f64 / started.elapsed().as_secs_f64();
-        Ok(Cycles { batch, devices: devices.len(), jobs, jobs_a_second, pull: pulls.percentiles(), report: reports.percentiles() })
+        let (pull, report) = (pulls.percentiles(), reports.percentiles());
+        Ok(Cycles { batch, devices: devices.len(), jobs, jobs_a_second, pull, report, shares: Shares::default() })
     }))
 }
 

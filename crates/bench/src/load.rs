@@ -9,6 +9,7 @@ use anyhow::bail;
 
 use crate::http1::Connection;
 use crate::latency::{Latencies, Percentiles};
+use crate::processor::Shares;
 
 /// What one run of load came to.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Measured {
     pub(crate) requests: usize,
     pub(crate) a_second: f64,
     pub(crate) latency: Percentiles,
+    /// Of the processor, for each request.
+    pub(crate) shares: Shares,
 }
 
 /// When a run of load is over.
@@ -69,7 +72,7 @@ pub(crate) fn drive(
         let requests = latencies.count();
         #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
         let a_second = requests as f64 / started.elapsed().as_secs_f64();
-        Ok(Measured { connections, requests, a_second, latency: latencies.percentiles() })
+        Ok(Measured { connections, requests, a_second, latency: latencies.percentiles(), shares: Shares::default() })
     }))
 }
 

@@ -11,6 +11,7 @@ mod latency;
 mod load;
 mod machine;
 mod postgres;
+mod processor;
 mod resolver;
 mod rig;
 mod unauthenticated;

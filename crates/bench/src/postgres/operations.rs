@@ -16,6 +16,7 @@ use crate::desktops::Cycles;
 use crate::device;
 use crate::latency::Latencies;
 use crate::load::Measured;
+use crate::processor::Shares;
 
 /// Seconds until a job is given up.
 const DEADLINE_SECONDS: u32 = 86_400;
@@ -55,7 +56,7 @@ pub(super) fn admit(
         let requests = latencies.count();
         #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
         let a_second = requests as f64 / started.elapsed().as_secs_f64();
-        Ok(Measured { connections: submitters, requests, a_second, latency: latencies.percentiles() })
+        Ok(Measured { connections: submitters, requests, a_second, latency: latencies.percentiles(), shares: Shares::default() })
     })
 }
 
@@ -102,7 +103,8 @@ pub(super) fn work(
         }
         #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
         let jobs_a_second = jobs as f64 / started.elapsed().as_secs_f64();
-        Ok(Cycles { batch, devices: devices.len(), jobs, jobs_a_second, pull: pulls.percentiles(), report: reports.percentiles() })
+        let (pull, report) = (pulls.percentiles(), reports.percentiles());
+        Ok(Cycles { batch, devices: devices.len(), jobs, jobs_a_second, pull, report, shares: Shares::default() })
     })
 }
 

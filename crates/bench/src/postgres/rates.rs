@@ -8,6 +8,7 @@ use super::{Bench, backlog, operations};
 use crate::desktops::{self, Cycles};
 use crate::device::Device;
 use crate::load::{self, Measured, Until};
+use crate::processor::Stopwatch;
 
 /// Jobs that are loaded for a second of work: more than can be done in it, so that nobody runs out.
 const WORK_A_SECOND: u64 = 60_000;
@@ -86,9 +87,13 @@ impl Rates {
 fn admit(bench: &Bench<'_>, name: &str, submitters: usize) -> anyhow::Result<[(&'static str, Measured); 2]> {
     let (rig, label) = (&bench.rig, format!("{}-{submitters}", name.replace(' ', "-")));
     eprintln!("{name}: admissions of {submitters} callers");
-    let store = operations::admit(rig.runtime(), rig.store(), rig.account(), &format!("{label}-store"), submitters, bench.time())?;
+    let watch = Stopwatch::begin(Some(&bench.url));
+    let mut store = operations::admit(rig.runtime(), rig.store(), rig.account(), &format!("{label}-store"), submitters, bench.time())?;
+    store.shares = watch.each_of(store.requests);
     let mut caller = rig.caller(format!("{label}-http"));
-    let http = load::drive(rig.address(), submitters, Until::Elapsed(bench.time()), 202, move || caller.next_request())?;
+    let watch = Stopwatch::begin(Some(&bench.url));
+    let mut http = load::drive(rig.address(), submitters, Until::Elapsed(bench.time()), 202, move || caller.next_request())?;
+    http.shares = watch.each_of(http.requests);
     Ok([(OPERATIONS, store), (HTTP, http)])
 }
 
@@ -100,8 +105,12 @@ fn work(bench: &Bench<'_>, name: &str, devices: &[Device], batch: u32) -> anyhow
         backlog::add(&bench.url, rig.account(), bench.arguments.seconds * WORK_A_SECOND)
     };
     refill()?;
-    let store = operations::work(rig.runtime(), rig.store(), rig.account(), &ids, batch, bench.time())?;
+    let watch = Stopwatch::begin(Some(&bench.url));
+    let mut store = operations::work(rig.runtime(), rig.store(), rig.account(), &ids, batch, bench.time())?;
+    store.shares = watch.each_of(store.jobs);
     refill()?;
-    let http = desktops::measure(devices, batch, bench.time())?;
+    let watch = Stopwatch::begin(Some(&bench.url));
+    let mut http = desktops::measure(devices, batch, bench.time())?;
+    http.shares = watch.each_of(http.jobs);
     Ok([(OPERATIONS, store), (HTTP, http)])
 }
