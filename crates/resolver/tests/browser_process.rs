@@ -47,6 +47,12 @@ async fn a_browser_that_dies_is_replaced_and_the_last_one_leaves_nothing_behind(
     assert_eq!(resolve(&resolver, "http://a.test/landing").await.conclusion, Conclusion::Valid);
     let idle = browser_processes().len();
     let leader = browser_processes().into_iter().min().unwrap().to_string();
+    // What this process was started with is none of the browser's business; cargo's variables stand for secrets.
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    for process in browser_processes() {
+        let environment = String::from_utf8_lossy(&std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default()).into_owned();
+        assert!(!environment.contains("CARGO"), "process {process}: {}", environment.replace('\0', "\n"));
+    }
     let (under_way, ()) = tokio::join!(resolve(&resolver, "http://a.test/slow"), async {
         // Until the page under way has a process of its own.
         while browser_processes().len() <= idle {

@@ -6,6 +6,7 @@ mod context;
 mod disguise;
 mod egress;
 mod ending;
+mod environment;
 mod evidence;
 mod find;
 mod headers;

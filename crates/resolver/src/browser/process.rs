@@ -12,7 +12,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
 use super::cdp::{CdpError, Client, Fields as _};
-use super::memory;
+use super::{environment, memory};
 
 /// How long a browser may take to say its version: 0.3 s on a quiet machine, much more on a laptop that wakes up.
 const START: Duration = Duration::from_secs(30);
@@ -70,6 +70,8 @@ impl Browser {
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null"])
             .arg(executable)
             .args(flags(profile.path(), trusted_keys))
+            .env_clear()
+            .envs(environment::of_browser(std::env::vars_os()))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
