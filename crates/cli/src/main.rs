@@ -17,6 +17,7 @@ mod resolve;
 mod resolver_flags;
 mod secret_source;
 mod sign;
+mod sign_in_flags;
 mod signals;
 mod span;
 mod up;

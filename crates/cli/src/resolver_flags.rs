@@ -1,7 +1,7 @@
 //! Flags for what follows the chains on this machine. The same for `resolve`, `desktop` and `up`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -19,7 +19,8 @@ pub(crate) struct ResolverFlags {
     /// Let the guard pass this exact private or local address. May be repeated
     #[arg(long, value_name = "ADDR:PORT")]
     allow: Vec<String>,
-    /// A proxy that contexts may ask for by name, such as `de=socks5://127.0.0.1:1080`. May be repeated
+    /// A proxy that contexts may ask for by name, such as `de=socks5://127.0.0.1:1080`; `de=@FILE` for one whose URL, with its
+    /// password, stands in a file. May be repeated
     #[arg(long = "proxy-profile", value_name = "NAME=URL")]
     proxy_profiles: Vec<String>,
     /// Browser to use; by default the installed Chrome, Chromium or Edge
@@ -59,13 +60,20 @@ impl ResolverFlags {
         let named = self
             .proxy_profiles
             .iter()
-            .map(|text| text.split_once('=').ok_or_else(|| Failure::usage(format!("--proxy-profile {text}: expected NAME=URL"))));
+            .map(|text| text.split_once('=').ok_or_else(|| Failure::usage("--proxy-profile: expected NAME=URL, or NAME=@FILE")));
         let unnamed = unnamed.map(|url| Ok((UNNAMED_PROXY, url)));
         named
             .chain(unnamed)
             .map(|profile| {
                 let (name, url) = profile?;
-                let profile = url.parse().map_err(|fault| Failure::usage(format!("proxy `{name}`: {fault}")))?;
+                // Others can read arguments, and the URL of a proxy may hold a password.
+                let in_file = url.strip_prefix('@').map(|file| relay::read_private_file(Path::new(file))).transpose();
+                let in_file = in_file.map_err(|why| Failure::usage(format!("proxy `{name}`: {why}")))?;
+                let profile = in_file
+                    .as_ref()
+                    .map_or(url, |secret| secret.expose())
+                    .parse()
+                    .map_err(|fault| Failure::usage(format!("proxy `{name}`: {fault}")))?;
                 Ok((name.to_owned(), profile))
             })
             .collect()

@@ -10,6 +10,7 @@ use protocol::{Clock, SystemClock};
 use store::DatabaseUrl;
 
 use crate::body;
+use crate::console::OidcProvider;
 use crate::edge::{AddressLimit, TlsFiles, TrustedProxies};
 use crate::secrets::InstallSecrets;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub link_interval_seconds: u32,
     /// Certificate and key, when the relay speaks TLS itself.
     pub tls: Option<TlsFiles>,
+    /// OpenID providers that operators may sign in through.
+    pub oidc: Vec<OidcProvider>,
     /// Reverse proxies that may say whom they speak for.
     pub trusted_proxies: TrustedProxies,
     /// What one address may send that nobody has proven to be theirs; none: as much as it likes.
@@ -84,6 +87,7 @@ impl Config {
             retention: Retention::default(),
             link_interval_seconds: 5,
             tls: None,
+            oidc: Vec::new(),
             trusted_proxies: TrustedProxies::default(),
             address_limit: Some(AddressLimit::default()),
             held_body_bytes: body::DEFAULT_HELD_BYTES,

@@ -37,7 +37,7 @@ mod state;
 mod timing;
 
 pub use config::{Config, DEFAULT_ACCOUNT};
-pub use console::setup_link_on;
+pub use console::{InvalidProvider, OidcProvider, setup_link_on};
 pub use edge::{AddressLimit, InvalidAddressLimit, ProxyHeaders, TlsError, TlsFiles, TrustedProxies};
 pub use openapi::openapi_document;
 pub use operator::accounts::ListedAccount;
@@ -47,4 +47,4 @@ pub use relay::{Relay, StartError};
 pub use route::{Audience, Endpoint};
 pub use router::endpoints;
 pub use sealing_source::SealingSource;
-pub use secrets::{InstallSecrets, SecretsError, add_sealing_key, keep_sealing_keys, load_sealing};
+pub use secrets::{InstallSecrets, SecretsError, add_sealing_key, keep_sealing_keys, load_sealing, read_private_file};

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::body::Bodies;
 use crate::clock_skew;
 use crate::config::Config;
-use crate::console::{self, Passphrases, SignInThrottle};
+use crate::console::{self, Passphrases, Providers, SignInThrottle};
 use crate::device_api::{Devices, LastHeard, PendingLinks};
 use crate::edge::{AddressLimits, Places, Tls, TlsError};
 use crate::key_upkeep;
@@ -59,6 +59,9 @@ pub enum StartError {
     /// No plan has this name.
     #[error("there is no plan `{0}`")]
     UnknownPlan(String),
+    /// OpenID providers cannot be called, or two of them have one id.
+    #[error("sign-in through OpenID providers: {0}")]
+    Oidc(String),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -238,6 +241,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         // A hash: not where requests are served.
         passphrases: tokio::task::spawn_blocking(Passphrases::new).await.map_err(|_| StoreError::Closed)?,
         sign_ins: SignInThrottle::default(),
+        providers: Providers::new(config.oidc.clone()).map_err(StartError::Oidc)?,
         link_interval_seconds: config.link_interval_seconds,
         bench_noop: config.bench_noop,
         draining: CancellationToken::new(),

@@ -144,7 +144,7 @@ fn load_or_create(path: &Path, check: impl Fn(&str) -> Result<(), String>) -> Re
     loop {
         match File::open(path) {
             Ok(file) => {
-                let text = read(file).map_err(fail)?;
+                let text = read_private(file).map_err(fail)?;
                 return check(text.expose()).map(|()| text).map_err(fail);
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -156,7 +156,16 @@ fn load_or_create(path: &Path, check: impl Fn(&str) -> Result<(), String>) -> Re
     }
 }
 
-fn read(mut file: File) -> Result<Secret, String> {
+/// The text of a file that only its owner can read, without blanks around it.
+///
+/// # Errors
+/// When it cannot be read, or may be read by others.
+pub fn read_private_file(path: &Path) -> Result<Secret, String> {
+    let open = File::open(path).map_err(|error| error.to_string());
+    open.and_then(read_private).map_err(|why| format!("{} cannot be used: {why}", path.display()))
+}
+
+fn read_private(mut file: File) -> Result<Secret, String> {
     let mode = file.metadata().map_err(|error| error.to_string())?.mode();
     if mode & OTHERS != 0 {
         // Whoever has read it has it for good: closing it silently would hide that.

@@ -7,7 +7,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Bodies;
-use crate::console::{Passphrases, SignInThrottle};
+use crate::console::{Passphrases, Providers, SignInThrottle};
 use crate::device_api::{Devices, LastHeard, PendingLinks};
 use crate::edge::{AddressLimits, TrustedProxies};
 use crate::keys::Keys;
@@ -46,6 +46,8 @@ pub(crate) struct RelayState {
     pub(crate) operator_account: protocol::AccountId,
     pub(crate) passphrases: Passphrases,
     pub(crate) sign_ins: SignInThrottle,
+    /// OpenID providers.
+    pub(crate) providers: Providers,
     pub(crate) link_interval_seconds: u32,
     pub(crate) bench_noop: bool,
     /// Cancelled when the relay begins to shut down: waiting requests are then answered early.

@@ -1,6 +1,7 @@
 //! The store as the console sees it: one function an operation. What a page shows is read in bounded stretches; see
 //! [`console_rows`], [`concluded_hours`] and [`presence`].
 
+use domain::audit::Actor;
 use protocol::{AccountId, DeviceId, Environment, UnixMillis};
 
 use crate::account;
@@ -133,7 +134,14 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails or the queue is full.
-    pub async fn rename_device(&self, account: AccountId, device: DeviceId, name: String) -> Result<bool, StoreError> {
-        self.write((account, device, name), |transaction, order| Box::pin(device::rename(transaction, order))).await
+    pub async fn rename_device(
+        &self,
+        account: AccountId,
+        device: DeviceId,
+        name: String,
+        by: Actor,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
+        self.write((account, device, name, by, now), |transaction, order| Box::pin(device::rename(transaction, order))).await
     }
 }

@@ -68,10 +68,13 @@ pub(crate) async fn revoke(
 /// Gives a device another name. `false`: the account has no such device, or it was revoked.
 pub(crate) async fn rename(
     transaction: &mut Transaction<'_>,
-    (account, device, name): &(AccountId, DeviceId, String),
+    (account, device, name, by, now): &(AccountId, DeviceId, String, Actor, UnixMillis),
 ) -> Result<bool, StoreError> {
     let renamed = transaction.session.row(&statement::RENAME_DEVICE, &[account.into(), device.into(), name.into()]).await?.is_some();
-    transaction.effects.devices_changed |= renamed;
+    if renamed {
+        transaction.effects.devices_changed = true;
+        transaction.audit.record(*account, *now, Entry::DeviceRenamed { by: by.clone(), device: *device, name: name.clone() });
+    }
     Ok(renamed)
 }
 

@@ -196,6 +196,7 @@ statements! {
     shared DROP_INVITATION = "people/drop_invitation";
     shared DROP_INVITATIONS_OF_EMAIL = "people/drop_invitations_of_email";
     shared DROP_MEMBER = "people/drop_member";
+    shared DROP_OLD_FLOWS = "people/drop_old_flows";
     shared DROP_OLD_INVITATIONS = "people/drop_old_invitations";
     shared DROP_OLD_SETUP_LINKS = "people/drop_old_setup_links";
     shared DROP_SETUP_LINKS = "people/drop_setup_links";
@@ -229,6 +230,8 @@ statements! {
     shared TAKE_INVITATION = "people/take_invitation";
     shared TAKE_INVITATIONS_OF_EMAIL = "people/take_invitations_of_email";
     shared TAKE_SETUP_LINK = "people/take_setup_link";
+    shared USE_FLOW = "people/use_flow";
+    shared USED_FLOW = "people/used_flow";
 
     twin DATABASE_CLOCK = "clock/database_clock";
 

@@ -7,8 +7,8 @@ use protocol::{Clock as _, SystemClock};
 use relay::{ListedPeople, OneTimeLink};
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::DatabaseUrl;
 
+use crate::database_place::NamedDatabase;
 use crate::exit::{Ended, Exit, Failure};
 use crate::operator::Operator;
 use crate::output;
@@ -83,9 +83,10 @@ struct Remove {
 
 #[derive(Args, Debug)]
 struct SetupLink {
-    /// Write to this database instead of asking the relay: a path of a SQLite file, or a postgres:// URL
+    /// Write to this database instead of asking the relay: a path of a SQLite file, a postgres:// URL, or @FILE with that
+    /// URL in it
     #[arg(long, env = "LINK_PEELER_DATABASE", hide_env_values = true, value_name = "DATABASE")]
-    database: Option<DatabaseUrl>,
+    database: Option<NamedDatabase>,
     /// With --database: the URL under which the relay will be opened
     #[arg(long, env = "LINK_PEELER_PUBLIC_URL", value_name = "URL", default_value = crate::caller::DEFAULT_RELAY)]
     public_url: String,
@@ -118,7 +119,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
             let link = match database {
                 None => of.send("setup-link", None).await?,
                 Some(database) => {
-                    let url = relay::setup_link_on(&database, &of.account, &public_url, SystemClock.now()).await;
+                    let url = relay::setup_link_on(&database.url()?, &of.account, &public_url, SystemClock.now()).await;
                     let url = url.context("the database cannot be used")?;
                     let url = url.ok_or_else(|| Failure::usage(format!("{NO_ACCOUNT}: {}", of.account)))?;
                     OneTimeLink { url: url.expose().to_owned() }

@@ -11,9 +11,10 @@ use relay::{AddressLimit, Config, InstallSecrets, InvalidAddressLimit, ProxyHead
 use serde_json::json;
 use store::DatabaseUrl;
 
-use crate::database_place::DATABASE_FILE;
+use crate::database_place::{DATABASE_FILE, NamedDatabase};
 use crate::exit::{Ended, Exit, Failure};
 use crate::listen::{self, RELAY_PORT};
+use crate::sign_in_flags::SignInFlags;
 use crate::{data_dir, output, signals};
 
 #[derive(Args, Debug)]
@@ -26,12 +27,13 @@ Examples:
   link-peeler link list        (on this machine: desktops that ask to be linked)
 
 Keys of this installation lie in the data folder's `relay` folder, readable by their owner alone. Relays that share a \
-database share these files, too. Credentials for a database belong into LINK_PEELER_DATABASE, since others can read the \
+database share these files, too. Credentials for a database belong into a file (--database @FILE) or into LINK_PEELER_DATABASE, since others can read the \
 command line.")]
 pub(crate) struct Arguments {
-    /// Path of a SQLite file, or a postgres:// URL, which any number of relays may share; by default a file in the data folder
+    /// Path of a SQLite file, a postgres:// URL, which any number of relays may share, or @FILE with that URL in it; by default
+    /// a file in the data folder
     #[arg(long, env = "LINK_PEELER_DATABASE", hide_env_values = true, value_name = "DATABASE")]
-    database: Option<DatabaseUrl>,
+    database: Option<NamedDatabase>,
     /// Where callers and desktops connect
     #[arg(long, value_name = "ADDR:PORT", default_value_t = listen::loopback(RELAY_PORT))]
     listen: SocketAddr,
@@ -56,6 +58,8 @@ pub(crate) struct Arguments {
     /// Requests a second and at once that an address may send without proving whose they are; `off` for no limit
     #[arg(long, env = "LINK_PEELER_ADDRESS_LIMIT", value_name = "RATE:BURST", default_value_t = Limit::default(), help_heading = "Edge")]
     address_limit: Limit,
+    #[command(flatten)]
+    sign_in: SignInFlags,
     /// Days that ended jobs and their results are kept; longer than idempotency keys
     #[arg(long, env = "LINK_PEELER_RETENTION_DAYS", value_name = "DAYS", default_value_t = Retention::default().job_days())]
     retention_days: u32,
@@ -125,6 +129,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         takeup_millis: millis(arguments.takeup_seconds, usual.takeup_millis),
         ..usual
     };
+    let database = arguments.database.as_ref().map(NamedDatabase::url).transpose()?;
     let config = Config {
         plans: super::plans::read(arguments.plans.as_ref())?,
         retention,
@@ -134,7 +139,8 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         trusted_proxies: TrustedProxies { networks: arguments.trusted_proxies, headers: arguments.proxy_headers },
         address_limit: arguments.address_limit.0,
-        ..config(arguments.listen, arguments.database, &folder, arguments.sealing_key_command.as_deref())?
+        oidc: arguments.sign_in.providers()?,
+        ..config(arguments.listen, database, &folder, arguments.sealing_key_command.as_deref())?
     };
     let relay = Relay::start(config).await.map_err(failure)?;
     let metrics_url = relay.metrics_address().map(|address| format!("http://{address}/metrics"));
@@ -172,7 +178,7 @@ pub(crate) fn config(
 /// What a relay that did not start means to a script.
 pub(crate) fn failure(error: StartError) -> Failure {
     match error {
-        StartError::Window | StartError::UnknownPlan(_) | StartError::Tls(_) => Failure::usage(error),
+        StartError::Window | StartError::UnknownPlan(_) | StartError::Tls(_) | StartError::Oidc(_) => Failure::usage(error),
         StartError::Listen { .. } | StartError::Store(_) => Failure::Unreachable(error.into()),
     }
 }

@@ -17,7 +17,8 @@ pub(super) fn new_token() -> Secret {
     Secret::new(data_encoding::BASE64URL_NOPAD.encode(&random_bytes::<32>()))
 }
 
-fn name(here: &Here) -> String {
+/// What the cookie is called; others of ours begin with the same.
+pub(super) fn name(here: &Here) -> String {
     if here.is_secure { "__Host-link-peeler".to_owned() } else { format!("link-peeler-{}", here.port) }
 }
 

@@ -255,7 +255,7 @@ pub(super) async fn rename(
         let main = change(&signed_in, &device, Some("A name has 1 to 100 characters."));
         return Ok(signed_in.page_with(StatusCode::UNPROCESSABLE_ENTITY, &device.name, DEVICES, main));
     }
-    state.store.rename_device(signed_in.account(), device.id, name.to_owned()).await?;
+    state.store.rename_device(signed_in.account(), device.id, name.to_owned(), signed_in.actor(), state.now()).await?;
     Ok(signed_in.go(DEVICES))
 }
 

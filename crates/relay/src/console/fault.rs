@@ -7,6 +7,7 @@ use domain::Role;
 use store::StoreError;
 use ui::{Icon, Tone, html};
 
+use super::oidc::SignInFault;
 use super::page::Look;
 use crate::problem::Refusal;
 
@@ -33,6 +34,8 @@ pub(crate) enum Fault {
         /// Seconds until the next one.
         retry_after: u64,
     },
+    /// An OpenID provider did not lead to somebody who may come in.
+    SignIn(SignInFault),
     /// This page has no such method.
     MethodNotAllowed,
     /// The relay is at its capacity, or its database cannot be reached.
@@ -61,6 +64,7 @@ impl Fault {
             Self::ForeignName => StatusCode::MISDIRECTED_REQUEST,
             Self::BadForm(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::SignIn(fault) => fault.status(),
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -85,6 +89,10 @@ impl Fault {
             ),
             Self::BadForm(what) => ("The form cannot be taken", what.clone()),
             Self::TooMany { retry_after } => ("Too many tries", format!("Nothing was checked. Try again in {retry_after} s.")),
+            Self::SignIn(fault) => {
+                let (title, about) = fault.words();
+                (title, format!("{about} ({})", fault.code()))
+            }
             Self::MethodNotAllowed => {
                 ("This page is not asked in this way", "Go back and follow the page's own links and buttons.".to_owned())
             }
@@ -103,8 +111,9 @@ impl Fault {
             return ui::response::see_other(&path).into_response();
         }
         let (title, about) = self.words();
+        let (label, path) = if matches!(self, Self::SignIn(_)) { ("To the sign-in", "/sign-in") } else { ("To the start", "/") };
         let main = html! {
-            (ui::card::empty(Icon::Warning, title, &about, &ui::button::link(ui::button::Weight::Plain, None, "To the start", "/")))
+            (ui::card::empty(Icon::Warning, title, &about, &ui::button::link(ui::button::Weight::Plain, None, label, path)))
         };
         let mut response = look.bare(self.status(), title, main);
         if let Self::TooMany { retry_after } = self {
@@ -126,6 +135,12 @@ impl IntoResponse for Fault {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl From<SignInFault> for Fault {
+    fn from(fault: SignInFault) -> Self {
+        Self::SignIn(fault)
     }
 }
 

@@ -14,9 +14,10 @@ use super::cookie;
 use super::fault::Fault;
 use super::form::Form;
 use super::newcomer::{self, Newcomer};
+use super::oidc;
 use super::page::encoded;
 use super::signed_in::Person;
-use crate::state::Shared;
+use crate::state::{RelayState, Shared};
 
 #[derive(Deserialize)]
 pub(super) struct Opened {
@@ -40,7 +41,7 @@ pub(super) async fn page(
 ) -> Result<Response, Fault> {
     state.sign_ins.try_from_address(browser.here.address)?;
     let Some(open) = state.store.open_invitation(Secret::new(token.clone()), state.now()).await? else { return Ok(void(&browser)) };
-    let main = offer(&open, &token, person.ok().as_ref(), &Newcomer::default(), &[]);
+    let main = offer(&state, &open, &token, person.ok().as_ref(), &Newcomer::default(), &[]);
     Ok(browser.look.bare(StatusCode::OK, "Invitation", main))
 }
 
@@ -59,12 +60,12 @@ pub(super) async fn accept(
     let (invitee, cookie) = match &person {
         Some(person) => (Invitee::Known(person.operator().id), None),
         None if open.is_known => {
-            return Ok(browser.look.bare(StatusCode::OK, "Invitation", offer(&open, &filled.token, None, &filled.newcomer, &[])));
+            return Ok(browser.look.bare(StatusCode::OK, "Invitation", offer(&state, &open, &filled.token, None, &filled.newcomer, &[])));
         }
         None => {
             let faults = filled.newcomer.faults(Some(&open.email));
             if !faults.is_empty() {
-                let main = offer(&open, &filled.token, None, &filled.newcomer, &faults);
+                let main = offer(&state, &open, &filled.token, None, &filled.newcomer, &faults);
                 return Ok(browser.look.bare(StatusCode::UNPROCESSABLE_ENTITY, "Invitation", main));
             }
             let passphrase_hash = state.passphrases.hash(&filled.newcomer.passphrase()).await?;
@@ -85,12 +86,19 @@ pub(super) async fn accept(
         Accepted::Unknown => Ok(void(&browser)),
         Accepted::MustSignIn | Accepted::SomebodyElses => {
             let open = OpenInvitation { is_known: true, ..open };
-            Ok(browser.look.bare(StatusCode::OK, "Invitation", offer(&open, &filled.token, None, &filled.newcomer, &[])))
+            Ok(browser.look.bare(StatusCode::OK, "Invitation", offer(&state, &open, &filled.token, None, &filled.newcomer, &[])))
         }
     }
 }
 
-fn offer(open: &OpenInvitation, token: &str, person: Option<&Person>, filled: &Newcomer, faults: &[(String, String)]) -> Markup {
+fn offer(
+    state: &RelayState,
+    open: &OpenInvitation,
+    token: &str,
+    person: Option<&Person>,
+    filled: &Newcomer,
+    faults: &[(String, String)],
+) -> Markup {
     let error = |name: &str| faults.iter().find(|(field, _)| field == name).map(|(_, fault)| fault.as_str());
     let is_them = person.is_some_and(|person| person.operator().email == open.email);
     let sign_in = format!("/sign-in?next={}", encoded(&format!("/invitation?token={token}")));
@@ -111,6 +119,8 @@ fn offer(open: &OpenInvitation, token: &str, person: Option<&Person>, filled: &N
                 @if !is_them { (newcomer::fields(filled, &error)) }
                 (ui::field::actions(&submit(Weight::Main, None, "Accept")))
             }
+            // The provider proves the address, and the invitation is for the address.
+            @if !is_them { (oidc::routes::buttons(state, "/")) }
         }
     }
 }

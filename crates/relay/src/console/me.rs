@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use protocol::{Secret, SessionId};
 use serde::Deserialize;
-use store::{NewPassphrase, SessionRecord};
+use store::{NewPassphrase, RefusedSignIn, SessionRecord};
 use ui::button::{Weight, post, submit};
 use ui::field::{Field, input};
 use ui::table::{Column, Keep, td};
@@ -53,6 +53,8 @@ pub(super) async fn change_passphrase(
     };
     let mut faults = Vec::new();
     if !is_proven {
+        let refused = RefusedSignIn::new(person.operator().id, "wrong passphrase, to change it", browser.here.address, state.now());
+        state.refusals.sign_in(refused);
         faults.push(("current".to_owned(), "This is not your passphrase.".to_owned()));
     }
     faults.extend(newcomer::passphrase_fault(&change.passphrase, &change.repeated, Some(&person.operator().email)));
@@ -74,7 +76,7 @@ pub(super) async fn end_session(
     PathParts(session): PathParts<String>,
 ) -> Result<Response, Fault> {
     let session: SessionId = session.parse().map_err(|_| Fault::NotFound)?;
-    if !state.store.end_session(person.operator().id, session).await? {
+    if !state.store.end_session(person.operator().id, session, state.now()).await? {
         return Err(Fault::NotFound);
     }
     let mut response = ui::response::see_other("/me").into_response();

@@ -24,6 +24,7 @@ mod live;
 mod me;
 mod navigation;
 mod newcomer;
+mod oidc;
 mod overview;
 mod page;
 mod passphrase;
@@ -44,6 +45,8 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 
 use fault::Fault;
+pub(crate) use oidc::Providers;
+pub use oidc::{InvalidProvider, OidcProvider};
 pub(crate) use passphrase::Passphrases;
 pub(crate) use people::offer_place;
 pub(crate) use setup::new_link as new_setup_link;
@@ -63,6 +66,8 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::post(Console, "/setup", setup::set_up),
         Route::get(Console, "/sign-in", sign_in::page),
         Route::post(Console, "/sign-in", sign_in::sign_in),
+        Route::get(Console, "/sign-in/{provider}", oidc::routes::begin),
+        Route::get(Console, "/sign-in/{provider}/callback", oidc::routes::callback),
         Route::get(Console, "/invitation", invitation::page),
         Route::post(Console, "/invitation", invitation::accept),
         Route::post(Console, "/theme", page::choose_theme),

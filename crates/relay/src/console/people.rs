@@ -113,7 +113,8 @@ pub(super) async fn withdraw(
     PathParts(path): PathParts<InvitationPath>,
 ) -> Result<Response, Fault> {
     let invitation: InvitationId = path.invitation.parse().map_err(|_| Fault::NotFound)?;
-    if state.store.withdraw_invitation(signed_in.account(), invitation).await? { Ok(signed_in.go(PEOPLE)) } else { Err(Fault::NotFound) }
+    let withdrawn = state.store.withdraw_invitation(signed_in.account(), invitation, signed_in.actor(), state.now()).await?;
+    if withdrawn { Ok(signed_in.go(PEOPLE)) } else { Err(Fault::NotFound) }
 }
 
 /// `GET /console/{account}/people/{operator}`: what an owner can do about a member.
@@ -150,7 +151,7 @@ pub(super) async fn remove(
 
 async fn change(state: &RelayState, signed_in: &SignedIn<Owner>, path: &MemberPath, change: MemberChange) -> Result<Response, Fault> {
     let operator: OperatorId = path.operator.parse().map_err(|_| Fault::NotFound)?;
-    match state.store.change_member(signed_in.account(), operator, change).await? {
+    match state.store.change_member(signed_in.account(), operator, change, signed_in.actor(), state.now()).await? {
         MemberChanged::Done => {
             tracing::info!(account.id = %signed_in.account(), operator.id = %operator, by = %signed_in.operator().id, ?change, "a member was changed");
             // Whoever has taken themselves out is no longer there to see it.

@@ -25,7 +25,7 @@ const LINK_SECONDS: i64 = 24 * 3_600;
 pub(crate) async fn new_link(store: &Store, account: AccountId, now: UnixMillis) -> Result<Secret, StoreError> {
     let token = cookie::new_token();
     let path = Secret::new(format!("/setup?token={}", token.expose()));
-    store.insert_setup_link(NewSetupLink { account, token, expires_at: now.plus_seconds(LINK_SECONDS) }).await?;
+    store.insert_setup_link(NewSetupLink { account, token, now, expires_at: now.plus_seconds(LINK_SECONDS) }).await?;
     Ok(path)
 }
 

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use domain::EmailAddress;
 use protocol::Secret;
 use serde::Deserialize;
+use store::RefusedSignIn;
 use ui::button::{Weight, submit};
 use ui::field::{Field, input};
 use ui::{Markup, Tone, html};
@@ -14,9 +15,10 @@ use super::browser::Browser;
 use super::cookie;
 use super::fault::Fault;
 use super::form::Form;
+use super::oidc;
 use super::passphrase::is_outdated;
 use super::signed_in::Person;
-use crate::state::Shared;
+use crate::state::{RelayState, Shared};
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -45,14 +47,14 @@ pub(super) async fn start(person: Person) -> Response {
 pub(super) async fn page(State(state): State<Shared>, browser: Browser, Query(Asked { next }): Query<Asked>) -> Result<Response, Fault> {
     let is_set_up = state.store.owners(state.operator_account).await? > 0;
     let notice = html! { @if !is_set_up { (not_set_up()) } };
-    Ok(browser.look.bare(StatusCode::OK, "Sign in", form("", &next, notice)))
+    Ok(browser.look.bare(StatusCode::OK, "Sign in", form(&state, "", &next, notice)))
 }
 
 /// `POST /sign-in`
 pub(super) async fn sign_in(State(state): State<Shared>, browser: Browser, Form(filled): Form<Filled>) -> Result<Response, Fault> {
     let Filled { email, passphrase, next } = filled;
     let again = |fault: &Fault| {
-        let mut response = browser.look.bare(StatusCode::TOO_MANY_REQUESTS, "Sign in", form(&email, &next, fault.notice()));
+        let mut response = browser.look.bare(StatusCode::TOO_MANY_REQUESTS, "Sign in", form(&state, &email, &next, fault.notice()));
         if let Fault::TooMany { retry_after } = fault {
             response.headers_mut().insert(header::RETRY_AFTER, (*retry_after).into());
         }
@@ -64,7 +66,7 @@ pub(super) async fn sign_in(State(state): State<Shared>, browser: Browser, Form(
     let wrong = || {
         let notice =
             ui::notice::notice(Tone::Bad, "That is not right", &html! { p { "There is no operator with this address and passphrase." } });
-        browser.look.bare(StatusCode::UNPROCESSABLE_ENTITY, "Sign in", form(&email, &next, notice))
+        browser.look.bare(StatusCode::UNPROCESSABLE_ENTITY, "Sign in", form(&state, &email, &next, notice))
     };
     let Ok(address) = email.parse::<EmailAddress>() else { return Ok(wrong()) };
     if let Err(fault) = state.sign_ins.try_for_operator(&address) {
@@ -77,6 +79,9 @@ pub(super) async fn sign_in(State(state): State<Shared>, browser: Browser, Form(
     let is_right = passphrase.expose().len() <= domain::passphrase::MAX_BYTES && state.passphrases.is_right(&passphrase, stored).await?;
     let (true, Some(known), Some(stored)) = (is_right, &known, stored) else {
         tracing::info!(address = %browser.here.address, "a sign-in failed");
+        if let Some(known) = &known {
+            state.refusals.sign_in(RefusedSignIn::new(known.operator.id, "wrong passphrase", browser.here.address, state.now()));
+        }
         return Ok(wrong());
     };
     let session = browser.new_session(state.now());
@@ -94,7 +99,7 @@ pub(super) async fn sign_in(State(state): State<Shared>, browser: Browser, Form(
 
 /// `POST /sign-out`
 pub(super) async fn sign_out(State(state): State<Shared>, person: Person) -> Result<Response, Fault> {
-    state.store.end_session(person.operator().id, person.record.session.id).await?;
+    state.store.end_session(person.operator().id, person.record.session.id, state.now()).await?;
     let mut response = ui::response::see_other("/sign-in").into_response();
     response.headers_mut().append(header::SET_COOKIE, cookie::clear(&person.here));
     Ok(response)
@@ -107,7 +112,7 @@ pub(super) fn signed_in(next: &str, cookie: HeaderValue) -> Response {
     response
 }
 
-fn form(email: &str, next: &str, notice: Markup) -> Markup {
+fn form(state: &RelayState, email: &str, next: &str, notice: Markup) -> Markup {
     html! {
         (ui::header::page_header("Sign in", None, &Markup::default()))
         (notice)
@@ -123,6 +128,7 @@ fn form(email: &str, next: &str, notice: Markup) -> Markup {
             }))
             (ui::field::actions(&submit(Weight::Main, None, "Sign in")))
         }
+        (oidc::routes::buttons(state, next))
     }
 }
 

@@ -4,6 +4,7 @@
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use domain::audit::Actor;
 use domain::role::MemberChange;
 use domain::{EmailAddress, Role};
 use protocol::fetch_request::PayloadError;
@@ -138,7 +139,7 @@ pub(crate) async fn remove(
         member.operator.id.to_string() == operator || operator.parse::<EmailAddress>().is_ok_and(|email| email == member.operator.email)
     };
     let member = members.iter().find(named).ok_or(Refusal::NotFound)?;
-    match state.store.change_member(account.id, member.operator.id, MemberChange::Removal).await? {
+    match state.store.change_member(account.id, member.operator.id, MemberChange::Removal, Actor::Machine, state.now()).await? {
         MemberChanged::Done => {
             tracing::info!(account.id = %account.id, operator.id = %member.operator.id, "a member was removed");
             answer::json(StatusCode::OK, &serde_json::json!({"operatorId": member.operator.id, "email": member.operator.email.as_str()}))

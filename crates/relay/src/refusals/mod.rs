@@ -2,9 +2,11 @@
 //!
 //! Requests whose sender is proven are written to the audit, gathered for seconds so that a caller in a loop costs one
 //! block and not one a request. Requests whose signature is wrong prove nothing about who sent them, so nothing of them is
-//! ever written: the last of them are kept in memory, in bounded number.
+//! ever written: the last of them are kept in memory, in bounded number. Whoever tries to sign in as an operator proves
+//! nothing either, but their account should know: one record a minute and operator at most.
 
 mod proven;
+mod sign_ins;
 mod unproven;
 
 pub(crate) use proven::{Proven, Witness};
@@ -16,11 +18,12 @@ use std::time::Duration;
 use domain::audit::Line;
 use futures_util::future::join_all;
 use protocol::{AccountId, UnixMillis};
-use store::Store;
+use store::{RefusedSignIn, Store};
 
 use crate::ingress::credentials::CredentialFault;
 use crate::problem::Refusal;
 use proven::Gathered;
+use sign_ins::SignIns;
 use unproven::Ring;
 
 /// Time that a write may take.
@@ -31,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Refusals {
     gathered: Mutex<Gathered>,
     ring: Mutex<Ring>,
+    sign_ins: Mutex<SignIns>,
 }
 
 impl Refusals {
@@ -57,6 +61,11 @@ impl Refusals {
         lock(&self.ring).add(account.unwrap_or(unproven::NOBODY), unproven);
     }
 
+    /// Notes that somebody who said to be an operator was not signed in.
+    pub(crate) fn sign_in(&self, refused: RefusedSignIn) {
+        lock(&self.sign_ins).add(refused);
+    }
+
     /// The requests that claimed to be of the account and could not prove it, newest first.
     pub(crate) fn unproven_of(&self, account: AccountId) -> Vec<Arc<Unproven>> {
         lock(&self.ring).of(account)
@@ -79,7 +88,15 @@ impl Refusals {
                 lock(&self.gathered).put_back(account, lines);
             }
         });
-        join_all(writes).await;
+        let sign_ins = lock(&self.sign_ins).take_due(everything);
+        let sign_in_writes = sign_ins.into_iter().map(async |refused| {
+            let written = tokio::time::timeout(PATIENCE, store.record_refused_sign_in(refused.clone())).await;
+            if !matches!(written, Ok(Ok(()))) {
+                tracing::warn!(operator.id = %refused.operator, "refused sign-ins were not recorded; trying again");
+                lock(&self.sign_ins).add(refused);
+            }
+        });
+        tokio::join!(join_all(writes), join_all(sign_in_writes));
     }
 }
 

@@ -7,8 +7,10 @@ use relay::{Audience, Relay};
 use crate::browser::Browser;
 use crate::stage::Stage;
 
+mod decisions;
 mod defence;
 mod linking;
+mod oidc;
 mod people;
 mod rows;
 mod sign_in;

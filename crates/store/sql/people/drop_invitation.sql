@@ -1,1 +1,1 @@
-DELETE FROM invitations WHERE account = $1 AND id = $2 RETURNING id
+DELETE FROM invitations WHERE account = $1 AND id = $2 RETURNING email

@@ -1,1 +1,1 @@
-SELECT issuer, subject FROM identities WHERE operator = $1 AND issuer = $2
+SELECT issuer, subject FROM identities WHERE operator = $1

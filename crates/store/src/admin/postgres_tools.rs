@@ -1,8 +1,10 @@
 //! PostgreSQL's own programs. It knows best how to back itself up; these are run, never imitated.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use tempfile::NamedTempFile;
 use tokio::process::Command;
 use tokio_postgres::Config;
 
@@ -48,7 +50,7 @@ yourself, into an empty database.";
 pub(super) async fn dump(url: &str, file: &Path, tools: &Tools) -> Result<&'static str, AdminError> {
     let program = tools.find("pg_dump").ok_or_else(|| AdminError::ToolMissing(WITHOUT_PG_DUMP.to_owned()))?;
     let partial = new_file_beside(file)?;
-    let mut command = on_database(&program, url)?;
+    let (mut command, _password) = on_database(&program, url)?;
     command.arg("--format=custom").arg("--file").arg(partial.path());
     run("pg_dump", command).await?;
     let mut verified_by = "pg_dump's exit status";
@@ -65,14 +67,21 @@ pub(super) async fn dump(url: &str, file: &Path, tools: &Tools) -> Result<&'stat
 /// Restores a dump into an empty database, wholly or not at all.
 pub(super) async fn restore(url: &str, file: &Path, tools: &Tools) -> Result<(), AdminError> {
     let program = tools.find("pg_restore").ok_or_else(|| AdminError::ToolMissing(WITHOUT_PG_RESTORE.to_owned()))?;
-    let mut command = on_database(&program, url)?;
+    let (mut command, _password) = on_database(&program, url)?;
     command.args(["--exit-on-error", "--single-transaction", "--no-owner"]).arg(file);
     run("pg_restore", command).await
 }
 
-/// A command on a database. The password goes by the environment: everyone on the machine can read arguments.
-fn on_database(program: &Path, url: &str) -> Result<Command, AdminError> {
+/// Variables of ours may hold secrets, which are none of the program's business.
+const OURS: &str = "LINK_PEELER_";
+
+/// A command on a database, with the file that holds the password for as long as it runs: everyone on the machine can read
+/// arguments, and the environment of a process can be read for as long as it lives.
+fn on_database(program: &Path, url: &str) -> Result<(Command, Option<NamedTempFile>), AdminError> {
     let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(OURS)) {
+        command.env_remove(name);
+    }
     // Never asks: nobody is there to answer.
     command.arg("--no-password").arg("--dbname").arg(for_libpq(url));
     // It may stand in the query too. The rest of the query is libpq's business: the driver need not understand it.
@@ -81,10 +90,22 @@ fn on_database(program: &Path, url: &str) -> Result<Command, AdminError> {
     let config: Config = format!("{base}{in_query}")
         .parse()
         .map_err(|_| AdminError::Store(StoreError::Setup("the database URL cannot be read".to_owned())))?;
-    if let Some(password) = config.get_password() {
-        command.env("PGPASSWORD", String::from_utf8_lossy(password).into_owned());
+    let file =
+        config.get_password().map(password_file).transpose().map_err(|error| AdminError::Store(StoreError::Setup(error.to_string())))?;
+    if let Some(file) = &file {
+        command.env("PGPASSFILE", file.path());
     }
-    Ok(command)
+    Ok((command, file))
+}
+
+/// As libpq reads it: host, port, database and user are any, and what separates them is escaped in the password. Such files
+/// are made for their owner alone, which libpq insists on.
+fn password_file(password: &[u8]) -> std::io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new()?;
+    let escaped = String::from_utf8_lossy(password).replace('\\', "\\\\").replace(':', "\\:");
+    writeln!(file, "*:*:*:*:{escaped}")?;
+    file.flush()?;
+    Ok(file)
 }
 
 const PASSWORD: &str = "password=";
@@ -132,11 +153,13 @@ mod tests {
             ("postgresql://h", "postgresql://h"),
         ] {
             assert_eq!(for_libpq(url), shown);
-            let command = on_database(Path::new("pg_dump"), url).unwrap();
+            let (command, password) = on_database(Path::new("pg_dump"), url).unwrap();
             let shown = format!("{:?}", command.as_std().get_args().collect::<Vec<_>>());
             assert!(!shown.contains("canary") && !shown.contains("can"), "{shown}");
-            let password = command.as_std().get_envs().find(|(name, _)| *name == "PGPASSWORD").and_then(|(_, value)| value);
-            assert_eq!(password.is_some(), url.contains("can"), "{url}");
+            let shown = format!("{:?}", command.as_std().get_envs().collect::<Vec<_>>());
+            assert!(!shown.contains("canary") && !shown.contains("can@ary"), "{shown}");
+            let kept = password.map(|file| std::fs::read_to_string(file.path()).unwrap()).unwrap_or_default();
+            assert_eq!(kept.contains("canary") || kept.contains("can@ary"), url.contains("can"), "{url}: {kept}");
         }
     }
 }

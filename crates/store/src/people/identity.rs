@@ -1,11 +1,11 @@
 //! Signing in through an OpenID provider: whom a verified identity is, and what lets a stranger in.
 
 use domain::EmailAddress;
-use protocol::{AccountId, OperatorId};
+use protocol::{AccountId, OperatorId, Secret, UnixMillis};
 
-use super::membership;
 use super::operator::{self, OperatorRecord};
 use super::session::{self, NewSession};
+use super::{membership, token_hash};
 use crate::error::StoreError;
 use crate::operation::Transaction;
 use crate::statement;
@@ -25,6 +25,10 @@ pub struct VerifiedIdentity {
     pub new_id: OperatorId,
     /// Their session.
     pub session: NewSession,
+    /// What tells this sign-in from every other one; only a hash is stored.
+    pub flow: Secret,
+    /// Until when it could have been ended; nobody asks for it afterwards.
+    pub flow_ends_at: UnixMillis,
 }
 
 /// What became of a sign-in through a provider.
@@ -34,25 +38,32 @@ pub enum IdentityAnswer {
     SignedIn(OperatorId),
     /// They belong to no account, and nobody has invited this address.
     NotInvited,
-    /// Another person at the same provider has had this address before.
-    SomebodyElses,
+    /// The operator of this address signs in through another account at a provider.
+    SomebodyElses(OperatorId),
+    /// This sign-in has opened a session before.
+    UsedBefore,
 }
 
 /// Signs in whoever an identity stands for; takes up the invitations for its address.
 pub(crate) async fn sign_in(transaction: &mut Transaction<'_>, identity: &VerifiedIdentity) -> Result<IdentityAnswer, StoreError> {
-    let VerifiedIdentity { issuer, subject, email, name, new_id, session: new } = identity;
+    let VerifiedIdentity { issuer, subject, email, name, new_id, session: new, flow, flow_ends_at } = identity;
     let now = new.now;
     let session = &mut transaction.session;
+    let flow = token_hash(flow);
+    if session.row(&statement::USED_FLOW, &[(&flow).into()]).await?.is_some() {
+        return Ok(IdentityAnswer::UsedBefore);
+    }
     let linked = session.row(&statement::IDENTITY, &[issuer.into(), subject.into()]).await?;
     let known: Option<OperatorRecord> = match &linked {
         Some(row) => operator::one(session, &row.get(0)?).await?.map(|known| known.operator),
         None => operator::by_email(session, email).await?.map(|known| known.operator),
     };
     if let Some(known) = known.as_ref().filter(|_| linked.is_none()) {
-        // An address can be given to another person; a subject cannot.
-        let others = session.rows(&statement::IDENTITIES_OF_OPERATOR, &[(&known.id).into(), issuer.into()]).await?;
+        // An address can be given to another person; a subject cannot. Nor may a second provider speak for whom a first one
+        // has spoken for: the weakest of them would decide who is who.
+        let others = session.rows(&statement::IDENTITIES_OF_OPERATOR, &[(&known.id).into()]).await?;
         if !others.is_empty() {
-            return Ok(IdentityAnswer::SomebodyElses);
+            return Ok(IdentityAnswer::SomebodyElses(known.id));
         }
     }
     // Nothing is written for whom nobody wants. An invitation is for an address: one that its holder no longer has in common
@@ -87,6 +98,9 @@ pub(crate) async fn sign_in(transaction: &mut Transaction<'_>, identity: &Verifi
     for row in &invitations {
         let account: AccountId = row.get(0)?;
         membership::insert(transaction, (account, operator), row.get(1)?, now).await?;
+    }
+    if transaction.session.row(&statement::USE_FLOW, &[(&flow).into(), (*flow_ends_at).into()]).await?.is_none() {
+        return Err(StoreError::Conflict("a sign-in was ended twice at once".to_owned()));
     }
     session::insert(transaction, operator, new, issuer).await?;
     Ok(IdentityAnswer::SignedIn(operator))

@@ -1,6 +1,7 @@
 //! Invitations: a place in an account for whoever has an email address. Used once, by whoever holds the link, or by whom an
 //! OpenID provider vouches for.
 
+use domain::audit::{Actor, Entry};
 use domain::{EmailAddress, Role};
 use protocol::{AccountId, InvitationId, OperatorId, Secret, UnixMillis};
 
@@ -136,6 +137,9 @@ pub(crate) async fn invite(transaction: &mut Transaction<'_>, new: &NewInvitatio
         new.expires_at.into(),
     ];
     session.rows(&statement::INSERT_INVITATION, &parameters).await?;
+    let by = new.invited_by.map_or(Actor::Machine, |id| Actor::Operator(id.to_string()));
+    let change = format!("invited as {}", new.role.name());
+    transaction.audit.record(new.account, new.now, Entry::OperatorChanged { by, operator: new.email.to_string(), change });
     Ok(Invited::Done)
 }
 
@@ -168,8 +172,14 @@ pub(crate) async fn find(session: &mut Session<'_>, (token, now): &(Secret, Unix
 }
 
 /// Withdraws an invitation. `false`: the account has no such one.
-pub(crate) async fn withdraw(transaction: &mut Transaction<'_>, (account, id): &(AccountId, InvitationId)) -> Result<bool, StoreError> {
-    Ok(transaction.session.row(&statement::DROP_INVITATION, &[account.into(), id.into()]).await?.is_some())
+pub(crate) async fn withdraw(
+    transaction: &mut Transaction<'_>,
+    (account, id, by, now): &(AccountId, InvitationId, Actor, UnixMillis),
+) -> Result<bool, StoreError> {
+    let Some(row) = transaction.session.row(&statement::DROP_INVITATION, &[account.into(), id.into()]).await? else { return Ok(false) };
+    let withdrawn = Entry::OperatorChanged { by: by.clone(), operator: row.get(0)?, change: "invitation withdrawn".to_owned() };
+    transaction.audit.record(*account, *now, withdrawn);
+    Ok(true)
 }
 
 /// Takes up an invitation, once.

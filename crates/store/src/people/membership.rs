@@ -62,7 +62,7 @@ pub(crate) async fn owners(session: &mut Session<'_>, account: &AccountId) -> Re
 /// Gives a member another role, or takes them out of the account.
 pub(crate) async fn change(
     transaction: &mut Transaction<'_>,
-    (account, operator, change): &(AccountId, OperatorId, MemberChange),
+    (account, operator, change, by, now): &(AccountId, OperatorId, MemberChange, Actor, UnixMillis),
 ) -> Result<MemberChanged, StoreError> {
     let session = &mut transaction.session;
     // Two owners who take each other's role at once are decided one after the other.
@@ -78,6 +78,11 @@ pub(crate) async fn change(
         MemberChange::Role(role) => session.rows(&statement::SET_ROLE, &[account.into(), operator.into(), (*role).into()]).await?,
         MemberChange::Removal => session.rows(&statement::DROP_MEMBER, &[account.into(), operator.into()]).await?,
     };
+    let change = match change {
+        MemberChange::Role(role) => format!("{} instead of {}", role.name(), current.name()),
+        MemberChange::Removal => format!("removed, was {}", current.name()),
+    };
+    transaction.audit.record(*account, *now, Entry::OperatorChanged { by: by.clone(), operator: operator.to_string(), change });
     Ok(MemberChanged::Done)
 }
 

@@ -1,6 +1,7 @@
 //! What the store offers about persons: one function an operation, as in [`crate::store`].
 
 use domain::EmailAddress;
+use domain::audit::Actor;
 use domain::role::MemberChange;
 use protocol::{AccountId, InvitationId, OperatorId, Secret, SessionId, UnixMillis};
 
@@ -8,7 +9,7 @@ use super::identity::{self, IdentityAnswer, VerifiedIdentity};
 use super::invitation::{self, Accepted, InvitationRecord, Invited, Invitee, NewInvitation, OpenInvitation};
 use super::membership::{self, Member, MemberChanged};
 use super::operator::{self, NewPassphrase, OperatorCredentials};
-use super::session::{self, NewSession, SessionRecord, SignedInRecord};
+use super::session::{self, NewSession, RefusedSignIn, SessionRecord, SignedInRecord};
 use super::setup::{self, NewOwner, NewSetupLink};
 use crate::account::Account;
 use crate::error::StoreError;
@@ -57,9 +58,9 @@ impl Store {
         self.read((operator, now), |session, _, key| Box::pin(session::of_operator(session, key))).await
     }
 
-    /// Ends a session of an operator. `false`: they have no such session.
-    pub async fn end_session(&self, operator: OperatorId, id: SessionId) -> Result<bool, StoreError> {
-        self.write((operator, id), |transaction, key| Box::pin(session::end(transaction, key))).await
+    /// Ends a session of an operator, who has asked for it. `false`: they have no such session.
+    pub async fn end_session(&self, operator: OperatorId, id: SessionId, now: UnixMillis) -> Result<bool, StoreError> {
+        self.write((operator, id, now), |transaction, key| Box::pin(session::end(transaction, key))).await
     }
 
     /// The members of an account, by address.
@@ -73,8 +74,15 @@ impl Store {
     }
 
     /// Gives a member of an account another role, or takes them out of it.
-    pub async fn change_member(&self, account: AccountId, operator: OperatorId, change: MemberChange) -> Result<MemberChanged, StoreError> {
-        self.write((account, operator, change), |transaction, change| Box::pin(membership::change(transaction, change))).await
+    pub async fn change_member(
+        &self,
+        account: AccountId,
+        operator: OperatorId,
+        change: MemberChange,
+        by: Actor,
+        now: UnixMillis,
+    ) -> Result<MemberChanged, StoreError> {
+        self.write((account, operator, change, by, now), |transaction, change| Box::pin(membership::change(transaction, change))).await
     }
 
     /// Offers a place in an account.
@@ -93,8 +101,8 @@ impl Store {
     }
 
     /// Withdraws an invitation. `false`: the account has no such one.
-    pub async fn withdraw_invitation(&self, account: AccountId, id: InvitationId) -> Result<bool, StoreError> {
-        self.write((account, id), |transaction, key| Box::pin(invitation::withdraw(transaction, key))).await
+    pub async fn withdraw_invitation(&self, account: AccountId, id: InvitationId, by: Actor, now: UnixMillis) -> Result<bool, StoreError> {
+        self.write((account, id, by, now), |transaction, key| Box::pin(invitation::withdraw(transaction, key))).await
     }
 
     /// Takes up an invitation, once.
@@ -120,6 +128,11 @@ impl Store {
     /// Makes an owner by a set-up link, once. `None`: no such link, or no longer.
     pub async fn use_setup_link(&self, new: NewOwner) -> Result<Option<Account>, StoreError> {
         self.write(new, |transaction, new| Box::pin(setup::use_link(transaction, new))).await
+    }
+
+    /// Records, in each account of an operator, that somebody who said to be them was not signed in.
+    pub async fn record_refused_sign_in(&self, refused: RefusedSignIn) -> Result<(), StoreError> {
+        self.write(refused, |transaction, refused| Box::pin(session::record_refused(transaction, refused))).await
     }
 
     /// Drops sessions, invitations and links that no longer count.

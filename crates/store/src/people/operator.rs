@@ -1,6 +1,7 @@
 //! Operators: who they are, and the hash of their passphrase.
 
 use domain::EmailAddress;
+use domain::audit::{Actor, Entry};
 use protocol::{OperatorId, Secret, UnixMillis};
 
 use super::session::{self, NewSession};
@@ -57,7 +58,20 @@ pub(crate) async fn set_passphrase(transaction: &mut Transaction<'_>, new: &NewP
     let parameters = [(&new.operator).into(), new.hash.expose().into()];
     transaction.session.rows(&statement::SET_PASSPHRASE, &parameters).await?;
     transaction.session.rows(&statement::END_SESSIONS, &[(&new.operator).into()]).await?;
+    let by = Actor::Operator(new.operator.to_string());
+    record_new_passphrase(transaction, new.operator, by, new.session.now).await?;
     session::insert(transaction, new.operator, &new.session, "passphrase, changed").await
+}
+
+/// Records that an operator has another passphrase, and that their sessions ended with the one before.
+pub(super) async fn record_new_passphrase(
+    transaction: &mut Transaction<'_>,
+    operator: OperatorId,
+    by: Actor,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    let change = "new passphrase, every session ended".to_owned();
+    session::record_everywhere(transaction, operator, now, &Entry::OperatorChanged { by, operator: operator.to_string(), change }).await
 }
 
 /// Replaces the hash of the same passphrase by one with newer parameters, unless the passphrase was changed meanwhile.

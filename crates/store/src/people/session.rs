@@ -113,11 +113,51 @@ pub(super) async fn insert(transaction: &mut Transaction<'_>, operator: Operator
         [(&hash).into(), (&new.id).into(), (&operator).into(), new.now.into(), (&new.address).into(), (&new.user_agent).into()];
     session.rows(&statement::INSERT_SESSION, &parameters).await?;
     session.rows(&statement::END_OLDEST_SESSIONS, &[(&operator).into(), MAX_SESSIONS.into()]).await?;
-    for Membership { account, .. } in memberships(session, &operator).await? {
-        let by = Actor::Operator(operator.to_string());
-        transaction.audit.record(account, new.now, Entry::SignedIn { by, how: how.to_owned(), from: new.address.clone() });
+    let by = Actor::Operator(operator.to_string());
+    record_everywhere(transaction, operator, new.now, &Entry::SignedIn { by, how: how.to_owned(), from: new.address.clone() }).await
+}
+
+/// Records something about an operator in each of their accounts: it concerns whoever owns any of them.
+pub(super) async fn record_everywhere(
+    transaction: &mut Transaction<'_>,
+    operator: OperatorId,
+    now: UnixMillis,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    for Membership { account, .. } in memberships(&mut transaction.session, &operator).await? {
+        transaction.audit.record(account, now, entry.clone());
     }
     Ok(())
+}
+
+/// Somebody who said to be an operator and was not signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedSignIn {
+    /// As whom.
+    pub operator: OperatorId,
+    /// When; of many, the first time.
+    pub at: UnixMillis,
+    /// Why not.
+    pub why: String,
+    /// From which address; of many, the first one.
+    pub from: String,
+    /// How many in all.
+    pub times: u64,
+}
+
+impl RefusedSignIn {
+    /// One that was refused now.
+    #[must_use]
+    pub fn new(operator: OperatorId, why: &str, from: std::net::IpAddr, at: UnixMillis) -> Self {
+        Self { operator, at, why: why.to_owned(), from: from.to_string(), times: 1 }
+    }
+}
+
+/// Records it in each account of the operator.
+pub(crate) async fn record_refused(transaction: &mut Transaction<'_>, refused: &RefusedSignIn) -> Result<(), StoreError> {
+    let RefusedSignIn { operator, at, why, from, times } = refused.clone();
+    let entry = Entry::SignInRefused { who: Actor::Operator(operator.to_string()).to_string(), why, from, times };
+    record_everywhere(transaction, operator, at, &entry).await
 }
 
 /// Notes that a session was used.
@@ -138,8 +178,16 @@ pub(crate) async fn of_operator(
 }
 
 /// Ends one session of an operator. `false`: they have no such session.
-pub(crate) async fn end(transaction: &mut Transaction<'_>, (operator, id): &(OperatorId, SessionId)) -> Result<bool, StoreError> {
-    Ok(transaction.session.row(&statement::END_SESSION, &[operator.into(), id.into()]).await?.is_some())
+pub(crate) async fn end(
+    transaction: &mut Transaction<'_>,
+    (operator, id, now): &(OperatorId, SessionId, UnixMillis),
+) -> Result<bool, StoreError> {
+    let ended = transaction.session.row(&statement::END_SESSION, &[operator.into(), id.into()]).await?.is_some();
+    if ended {
+        let by = Actor::Operator(operator.to_string());
+        record_everywhere(transaction, *operator, *now, &Entry::SignedOut { by, why: format!("they ended session {id}") }).await?;
+    }
+    Ok(ended)
 }
 
 /// Drops sessions, invitations and set-up links that no longer count.
@@ -149,6 +197,7 @@ pub(crate) async fn forget_ended(transaction: &mut Transaction<'_>, now: &UnixMi
     session.rows(&statement::DROP_ENDED_SESSIONS, &ended).await?;
     session.rows(&statement::DROP_OLD_INVITATIONS, &[(*now).into()]).await?;
     session.rows(&statement::DROP_OLD_SETUP_LINKS, &[(*now).into()]).await?;
+    session.rows(&statement::DROP_OLD_FLOWS, &[(*now).into()]).await?;
     session.rows(&statement::DROP_OLD_WANTED_LINKS, &[(*now).into()]).await?;
     Ok(())
 }

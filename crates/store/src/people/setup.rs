@@ -1,6 +1,7 @@
 //! One-time links that make an owner: how the first person comes in, and how one who has lost their passphrase comes back.
 //! Only whoever is at the relay's machine, or at its database, can make one.
 
+use domain::audit::{Actor, Entry};
 use domain::{EmailAddress, Role};
 use protocol::{AccountId, OperatorId, Secret, UnixMillis};
 
@@ -20,6 +21,8 @@ pub struct NewSetupLink {
     pub account: AccountId,
     /// What the link proves it by; only a hash is stored.
     pub token: Secret,
+    /// Now.
+    pub now: UnixMillis,
     /// Until when.
     pub expires_at: UnixMillis,
 }
@@ -45,6 +48,9 @@ pub struct NewOwner {
 pub(crate) async fn insert_link(transaction: &mut Transaction<'_>, new: &NewSetupLink) -> Result<(), StoreError> {
     let hash = token_hash(&new.token);
     transaction.session.rows(&statement::INSERT_SETUP_LINK, &[(&new.account).into(), (&hash).into(), new.expires_at.into()]).await?;
+    let change = "a set-up link was made".to_owned();
+    let made = Entry::OperatorChanged { by: Actor::Machine, operator: "whoever opens it".to_owned(), change };
+    transaction.audit.record(new.account, new.now, made);
     Ok(())
 }
 
@@ -76,6 +82,7 @@ pub(crate) async fn use_link(transaction: &mut Transaction<'_>, new: &NewOwner) 
         session.rows(&statement::SET_PASSPHRASE, &[(&known).into(), new.passphrase_hash.expose().into()]).await?;
         session.rows(&statement::RENAME_OPERATOR, &[(&known).into(), (&new.name).into()]).await?;
         session.rows(&statement::END_SESSIONS, &[(&known).into()]).await?;
+        operator::record_new_passphrase(transaction, known, Actor::Machine, now).await?;
         known
     };
     membership::insert(transaction, (account, operator), Role::Owner, now).await?;

@@ -137,12 +137,12 @@ on_every_database! {
 
     async fn a_device_gets_another_name_unless_it_was_revoked(fixture) {
         let device = fixture.device().await;
-        assert!(fixture.store.rename_device(fixture.account, device, "studio".to_owned()).await.unwrap());
+        assert!(fixture.store.rename_device(fixture.account, device, "studio".to_owned(), Actor::Machine, NOW).await.unwrap());
         assert_eq!(fixture.store.devices(fixture.account).await.unwrap()[0].name, "studio");
         let stranger = fixture.account_on("ten_a_month").await;
-        assert!(!fixture.store.rename_device(stranger, device, "mine".to_owned()).await.unwrap());
+        assert!(!fixture.store.rename_device(stranger, device, "mine".to_owned(), Actor::Machine, NOW).await.unwrap());
         fixture.store.revoke_device(fixture.account, device, Actor::Machine, NOW).await.unwrap();
-        assert!(!fixture.store.rename_device(fixture.account, device, "late".to_owned()).await.unwrap());
+        assert!(!fixture.store.rename_device(fixture.account, device, "late".to_owned(), Actor::Machine, NOW).await.unwrap());
     }
 
     async fn sources_are_those_that_have_rows(fixture) {

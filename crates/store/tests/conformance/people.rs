@@ -1,5 +1,6 @@
 //! Persons: how they come in, how they are recognised, and that an account always has somebody who decides.
 
+use domain::audit::Actor;
 use domain::role::MemberChange;
 use domain::session::{ABSOLUTE_MILLIS, IDLE_MILLIS};
 use domain::{EmailAddress, Role};
@@ -90,8 +91,8 @@ on_every_database! {
         assert_eq!(fixture.store.signed_in(secret("ada"), after(2)).await.unwrap(), None);
         let sessions = fixture.store.sessions(ada, after(2)).await.unwrap();
         assert_eq!(sessions.iter().map(|session| session.times.created_at).collect::<Vec<_>>(), [after(2), after(1)]);
-        assert!(fixture.store.end_session(ada, sessions[1].id).await.unwrap());
-        assert!(!fixture.store.end_session(ada, sessions[1].id).await.unwrap());
+        assert!(fixture.store.end_session(ada, sessions[1].id, NOW).await.unwrap());
+        assert!(!fixture.store.end_session(ada, sessions[1].id, NOW).await.unwrap());
         assert_eq!(fixture.store.signed_in(secret("ada-2"), after(2)).await.unwrap(), None);
         assert!(fixture.store.signed_in(secret("ada-3"), after(2)).await.unwrap().is_some());
     }
@@ -161,8 +162,8 @@ on_every_database! {
         let open = fixture.store.invitations(fixture.account, NOW).await.unwrap();
         assert_eq!((open.len(), open[0].role), (1, Role::Operator));
         let stranger = fixture.account_on("ten_a_month").await;
-        assert!(!fixture.store.withdraw_invitation(stranger, open[0].id).await.unwrap());
-        assert!(fixture.store.withdraw_invitation(fixture.account, open[0].id).await.unwrap());
+        assert!(!fixture.store.withdraw_invitation(stranger, open[0].id, Actor::Machine, NOW).await.unwrap());
+        assert!(fixture.store.withdraw_invitation(fixture.account, open[0].id, Actor::Machine, NOW).await.unwrap());
         let late = fixture.store.accept_invitation(secret("again"), newcomer("bea"), NOW).await.unwrap();
         assert_eq!(late, Accepted::Unknown);
     }
@@ -170,7 +171,7 @@ on_every_database! {
     async fn the_last_owner_stays(fixture) {
         let ada = fixture.owner("ada").await;
         fixture.invite("bea", Role::Owner).await;
-        let change = |who, change| fixture.store.change_member(fixture.account, who, change);
+        let change = |who, change| fixture.store.change_member(fixture.account, who, change, Actor::Machine, NOW);
         assert_eq!(change(ada, MemberChange::Removal).await.unwrap(), MemberChanged::LastOwner);
         fixture.store.accept_invitation(secret("to bea"), newcomer("bea"), NOW).await.unwrap();
         let bea = fixture.store.signed_in(secret("bea"), NOW).await.unwrap().unwrap().operator.id;
@@ -200,9 +201,29 @@ on_every_database! {
         assert_eq!(fixture.store.operator_by_email(email("ada")).await.unwrap().unwrap().operator.id, ada);
         // The subject counts, whatever the address is now.
         assert_eq!(sign_in("sub-bea", "beatrice").await.unwrap(), IdentityAnswer::SignedIn(bea));
-        assert_eq!(sign_in("sub-other", "bea").await.unwrap(), IdentityAnswer::SomebodyElses, "the address has a new holder");
-        fixture.store.change_member(fixture.account, bea, MemberChange::Removal).await.unwrap();
+        assert_eq!(sign_in("sub-other", "bea").await.unwrap(), IdentityAnswer::SomebodyElses(bea), "the address has a new holder");
+        fixture.store.change_member(fixture.account, bea, MemberChange::Removal, Actor::Machine, NOW).await.unwrap();
         assert_eq!(sign_in("sub-bea", "bea").await.unwrap(), IdentityAnswer::NotInvited, "no longer a member");
+    }
+
+    async fn a_sign_in_through_a_provider_opens_one_session(fixture) {
+        fixture.owner("ada").await;
+        let first = identity("sub-ada", "ada");
+        let again = VerifiedIdentity { session: session("of a thief", NOW), ..first.clone() };
+        let sign_in = |identity: VerifiedIdentity| fixture.store.sign_in_with_identity(identity);
+        assert!(matches!(sign_in(first.clone()).await.unwrap(), IdentityAnswer::SignedIn(_)));
+        assert_eq!(sign_in(again.clone()).await.unwrap(), IdentityAnswer::UsedBefore);
+        assert!(fixture.store.signed_in(secret("of a thief"), NOW).await.unwrap().is_none());
+        fixture.store.forget_ended_sessions(after(599_000)).await.unwrap();
+        assert_eq!(sign_in(again).await.unwrap(), IdentityAnswer::UsedBefore, "for as long as it could be ended");
+    }
+
+    async fn a_second_provider_does_not_speak_for_whom_a_first_one_knows(fixture) {
+        let ada = fixture.owner("ada").await;
+        let first = identity("sub-ada", "ada");
+        let second = VerifiedIdentity { issuer: "https://weak.example".to_owned(), ..identity("sub-eve", "ada") };
+        assert!(matches!(fixture.store.sign_in_with_identity(first).await.unwrap(), IdentityAnswer::SignedIn(_)));
+        assert_eq!(fixture.store.sign_in_with_identity(second).await.unwrap(), IdentityAnswer::SomebodyElses(ada));
     }
 
     async fn accounts_are_listed_by_name_and_a_name_is_taken_once(fixture) {
@@ -224,7 +245,7 @@ impl Fixture {
     }
 
     async fn set_up_link_of(&self, account: AccountId, token: &str) {
-        self.store.insert_setup_link(NewSetupLink { account, token: secret(token), expires_at: after(DAY) }).await.unwrap();
+        self.store.insert_setup_link(NewSetupLink { account, token: secret(token), now: NOW, expires_at: after(DAY) }).await.unwrap();
     }
 
     /// An owner of the default account, signed in with their name as token.
@@ -294,5 +315,7 @@ fn identity(subject: &str, name: &str) -> VerifiedIdentity {
         name: name.to_owned(),
         new_id: OperatorId::random(NOW),
         session: NewSession { replaces: Some(secret(subject)), ..session(subject, NOW) },
+        flow: Secret::generate(),
+        flow_ends_at: after(600_000),
     }
 }

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use store::DatabaseUrl;
 use store::admin::{self, Tools};
 
 use super::schema::megabytes;
-use crate::database_place::DatabasePlace;
+use crate::database_place::{DatabasePlace, NamedDatabase};
 use crate::exit::{Ended, Exit};
 use crate::output;
 
@@ -28,10 +27,10 @@ pub(super) struct Restore {
     /// A file that `db backup` has made
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// A new SQLite file, or the postgres:// URL of an empty database
+    /// A new SQLite file, the postgres:// URL of an empty database, or @FILE with that URL in it
     // Named every time: a restore into a default place is an accident.
     #[arg(long, env = "LINK_PEELER_DATABASE", hide_env_values = true, value_name = "DATABASE")]
-    database: DatabaseUrl,
+    database: NamedDatabase,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -48,7 +47,7 @@ pub(super) async fn backup(arguments: &Backup) -> Ended {
 }
 
 pub(super) async fn restore(arguments: &Restore) -> Ended {
-    let restored = admin::restore(&arguments.file, &arguments.database, &Tools::on_path()).await?;
+    let restored = admin::restore(&arguments.file, &arguments.database.url()?, &Tools::on_path()).await?;
     if arguments.json {
         output::json(&restored)?;
     } else {

@@ -5,6 +5,7 @@ use serde_json::json;
 use store::DatabaseUrl;
 use store::admin::{self, CopiedTable};
 
+use crate::database_place::NamedDatabase;
 use crate::exit::{Ended, Exit, Failure};
 use crate::output;
 
@@ -16,17 +17,17 @@ it as a backup, and do not start a relay on it again.")]
 pub(super) struct Copy {
     /// The SQLite file of the installation (`sqlite:FILE`)
     #[arg(long, value_name = "DATABASE")]
-    from: DatabaseUrl,
-    /// The `postgres://` URL of an empty database
+    from: NamedDatabase,
+    /// The `postgres://` URL of an empty database, or @FILE with that URL in it
     #[arg(long, env = "LINK_PEELER_DATABASE", hide_env_values = true, value_name = "DATABASE")]
-    to: DatabaseUrl,
+    to: NamedDatabase,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(arguments: &Copy) -> Ended {
-    let (DatabaseUrl::Sqlite(from), DatabaseUrl::Postgres(to)) = (&arguments.from, &arguments.to) else {
+    let (DatabaseUrl::Sqlite(from), DatabaseUrl::Postgres(to)) = (&arguments.from.url()?, &arguments.to.url()?) else {
         return Err(Failure::usage("--from names an SQLite file and --to a postgres:// URL; other directions are PostgreSQL's own tools'"));
     };
     let note = |table: &CopiedTable| output::note(&format!("{}: {} rows", table.table, table.rows));

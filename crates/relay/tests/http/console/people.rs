@@ -5,7 +5,7 @@ use crate::browser::Browser;
 use crate::stage::Stage;
 
 /// Invites an address and returns the path of the invitation.
-async fn invite(owner: &mut Browser, stage: &Stage, name: &str, role: &str) -> String {
+pub(super) async fn invite(owner: &mut Browser, stage: &Stage, name: &str, role: &str) -> String {
     let email = format!("{name}@company.example");
     let answer = owner.post(&stage.console("/people/invite"), &[("email", &email), ("role", role)]).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -26,7 +26,7 @@ pub(super) async fn member(owner: &mut Browser, stage: &Stage, name: &str, role:
     browser
 }
 
-async fn id_of(stage: &Stage, name: &str) -> String {
+pub(super) async fn id_of(stage: &Stage, name: &str) -> String {
     let email = format!("{name}@company.example").parse().unwrap();
     stage.relay.store().operator_by_email(email).await.unwrap().unwrap().operator.id.to_string()
 }

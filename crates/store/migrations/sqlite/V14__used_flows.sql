@@ -1,0 +1,6 @@
+-- Sign-ins through a provider that have opened a session, until nobody could end them any more: each does so once, whichever
+-- relay it comes back to.
+CREATE TABLE used_flows (
+    flow_hash BLOB    NOT NULL PRIMARY KEY,
+    ends_at   INTEGER NOT NULL
+) WITHOUT ROWID;

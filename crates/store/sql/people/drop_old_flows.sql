@@ -1,0 +1,1 @@
+DELETE FROM used_flows WHERE ends_at <= $1

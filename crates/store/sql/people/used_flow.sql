@@ -1,0 +1,1 @@
+SELECT ends_at FROM used_flows WHERE flow_hash = $1
