@@ -21,6 +21,16 @@ pub(crate) struct Connection {
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
     pub(crate) body: &'a [u8],
+    head: &'a [u8],
+}
+
+impl<'a> Answer<'a> {
+    /// The first header of this name.
+    pub(crate) fn header(&self, name: &str) -> Option<&'a str> {
+        let lines = std::str::from_utf8(self.head).ok()?.lines();
+        let mut pairs = lines.filter_map(|line| line.split_once(':'));
+        pairs.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
 }
 
 impl Connection {
@@ -45,7 +55,7 @@ impl Connection {
         while self.filled < head + length {
             self.read_more().await?;
         }
-        Ok(Answer { status, body: &self.buffer[head..head + length] })
+        Ok(Answer { status, body: &self.buffer[head..head + length], head: &self.buffer[..head] })
     }
 
     async fn read_more(&mut self) -> anyhow::Result<()> {

@@ -10,6 +10,7 @@ mod http1;
 mod latency;
 mod load;
 mod machine;
+mod pages;
 mod postgres;
 mod processor;
 mod resolver;
@@ -30,6 +31,8 @@ struct Arguments {
 enum Benchmark {
     /// Signed durable admissions, hand-over to a waiting desktop, pulls and reports over a backlog.
     Admission(admission::Arguments),
+    /// What each page of the console costs with a million rows and ten million checks.
+    Pages(pages::Arguments),
     /// The same over PostgreSQL: with millions of jobs waiting against none, with a neighbour that has a million, and what
     /// the hot tables weigh after millions have passed through them.
     Postgres(postgres::Arguments),
@@ -46,6 +49,7 @@ enum Benchmark {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Admission(arguments) => admission::run(&arguments),
+        Benchmark::Pages(arguments) => pages::run(&arguments),
         Benchmark::Postgres(arguments) => postgres::run(&arguments),
         Benchmark::Resolver(arguments) => resolver::run(&arguments),
         Benchmark::Unauthenticated(arguments) => unauthenticated::run(&arguments),

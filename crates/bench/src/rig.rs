@@ -70,6 +70,11 @@ impl Rig {
         self.relay.store()
     }
 
+    /// The relay itself.
+    pub(crate) fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
     /// The runtime that the relay runs on.
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime

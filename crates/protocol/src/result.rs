@@ -71,10 +71,13 @@ pub struct JobResult {
 /// Bytes of a result's screenshot, before base64: half a screen of photographs fits, beside ordinary evidence.
 pub const MAX_SCREENSHOT_BYTES: usize = 64 * 1_024;
 
-/// Whether a text is a picture as a result carries it.
-fn is_webp(text: &str) -> bool {
-    text.len() <= MAX_SCREENSHOT_BYTES.div_ceil(3) * 4
-        && data_encoding::BASE64.decode(text.as_bytes()).is_ok_and(|bytes| bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"))
+/// The bytes of a picture as a result carries it; `None` when the text is none: not base64, no WebP, or more than
+/// [`MAX_SCREENSHOT_BYTES`].
+#[must_use]
+pub fn picture(text: &str) -> Option<Vec<u8>> {
+    let fits = text.len() <= MAX_SCREENSHOT_BYTES.div_ceil(3) * 4;
+    let bytes = fits.then(|| data_encoding::BASE64.decode(text.as_bytes()).ok()).flatten()?;
+    (bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP")).then_some(bytes)
 }
 
 /// What pages did beside navigating; a browser sees it.
@@ -289,7 +292,7 @@ impl JobResult {
                 text("/beside", Some(told))?;
             }
         }
-        if !self.screenshot.as_deref().is_none_or(is_webp) {
+        if self.screenshot.as_deref().is_some_and(|text| picture(text).is_none()) {
             return fault("/screenshot".to_owned(), "must be a WebP picture of at most 64 KiB in base64");
         }
         if !self.final_url.as_deref().is_none_or(is_web_url) {

@@ -10,7 +10,6 @@ use crate::console_rows::{self, Attention, ConsoleRow, ConsoleRowFilter, Console
 use crate::device;
 use crate::error::StoreError;
 use crate::presence::{self, Heard, HeldLease, Presence};
-use crate::reader::ReadFn;
 use crate::row::RowKey;
 use crate::store::Store;
 
@@ -26,9 +25,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<Option<ConsoleRow>, StoreError> {
         let key = RowKey { account, environment, source, row_id };
-        let one: ReadFn<(RowKey, UnixMillis), _> =
-            |session, settings, (key, now)| Box::pin(console_rows::one(session, key, *now, settings.freshness_millis));
-        self.read((key, now), one).await
+        self.read((key, now), |session, settings, order| Box::pin(console_rows::of_key(session, settings, order))).await
     }
 
     /// A page of rows as a person looks for them.

@@ -3,6 +3,7 @@
 
 use protocol::{AccountId, Class, Conclusion, Environment, JobId, Row as HostedRow, UnixMillis};
 
+use crate::channel;
 use crate::error::StoreError;
 use crate::operation::Transaction;
 use crate::row::{self, RowKey};
@@ -29,6 +30,12 @@ pub enum RowOrder {
     KeyBack,
     /// The newest change of conclusion first.
     Change,
+    /// Checked last, first. Rows that were never checked are not among them.
+    Checked,
+    /// Checked longest ago, first; without those that never were.
+    CheckedBack,
+    /// Bad ones first, then those to review, then the inconclusive, then the others; each by source and row id.
+    Worst,
 }
 
 /// Which rows a person wants to see.
@@ -63,8 +70,9 @@ pub struct ConsoleRowFilter {
 pub struct RowPlace {
     /// Whether the rows whose id begins with the text have all been shown.
     pub past_prefix: bool,
-    /// When the last row changed; 0 where the order is another.
-    pub changed_at: i64,
+    /// Where in the order it stands: when the last row changed, or was checked; the number of its class among the worst
+    /// first; 0 by key.
+    pub at: i64,
     /// Source of the last row that was looked at.
     pub source: String,
     /// Its row id.
@@ -132,7 +140,8 @@ pub(crate) async fn page(
     settings: &Settings,
     (filter, now): &(ConsoleRowFilter, UnixMillis),
 ) -> Result<ConsoleRowPage, StoreError> {
-    let mut search = Search { filter, now: *now, freshness_millis: settings.freshness_millis, page: ConsoleRowPage::default() };
+    let freshness_millis = channel::of(session, settings, &filter.account).await?.freshness_millis();
+    let mut search = Search { filter, now: *now, freshness_millis, phase: None, page: ConsoleRowPage::default() };
     let start = filter.after.clone();
     if filter.text.is_some() && !start.as_ref().is_some_and(|place| place.past_prefix) && search.goes_by_key() {
         if search.with_prefix(session, start).await? {
@@ -140,7 +149,7 @@ pub(crate) async fn page(
         }
         // Before the first row, as a place that a next page can begin at.
         let source = filter.source.clone().unwrap_or_default();
-        search.walk(session, Some(RowPlace { past_prefix: true, changed_at: 0, source, row_id: String::new() })).await?;
+        search.walk(session, Some(RowPlace { past_prefix: true, at: 0, source, row_id: String::new() })).await?;
     } else {
         search.walk(session, start).await?;
     }
@@ -151,8 +160,25 @@ struct Search<'f> {
     filter: &'f ConsoleRowFilter,
     now: UnixMillis,
     freshness_millis: i64,
+    /// Where the search stands in [`WORST_FIRST`], when it goes that way.
+    phase: Option<usize>,
     page: ConsoleRowPage,
 }
+
+/// The index along which rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Along {
+    Key,
+    KeyBack,
+    Change,
+    Check,
+    CheckBack,
+    Class(Class),
+    Skipped,
+}
+
+/// What a person looks at first; behind it, whatever is left.
+const WORST_FIRST: [Along; 4] = [Along::Class(Class::Bad), Along::Class(Class::Review), Along::Class(Class::Inconclusive), Along::Key];
 
 impl Search<'_> {
     fn goes_by_key(&self) -> bool {
@@ -185,7 +211,7 @@ impl Search<'_> {
                 }
                 if self.is_full() {
                     let last = self.page.rows.last().map(|row| (row.row.source.clone(), row.row.row_id.clone()));
-                    self.page.next = last.map(|(source, row_id)| RowPlace { past_prefix: false, changed_at: 0, source, row_id });
+                    self.page.next = last.map(|(source, row_id)| RowPlace { past_prefix: false, at: 0, source, row_id });
                     return Ok(true);
                 }
                 self.page.looked_at += 1;
@@ -212,17 +238,54 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Stretch by stretch along an index, until the page is full or enough was looked at.
+    /// The index whose order is the one that is asked for; `None`: several, the worst first.
+    fn along(&self) -> Option<Along> {
+        let filter = self.filter;
+        let of_class = filter.class.flatten().or(filter.conclusion.map(Conclusion::class));
+        Some(match (filter.order, of_class) {
+            (RowOrder::Change, _) => Along::Change,
+            (RowOrder::Checked, _) => Along::CheckBack,
+            (RowOrder::CheckedBack, _) => Along::Check,
+            _ if filter.changed_since.is_some() => Along::Change,
+            (_, Some(Class::Skipped)) => Along::Skipped,
+            (_, Some(class @ (Class::Review | Class::Inconclusive | Class::Bad))) => Along::Class(class),
+            (RowOrder::KeyBack, _) => Along::KeyBack,
+            (RowOrder::Worst, None) if filter.class.is_none() => return None,
+            (RowOrder::Key | RowOrder::Worst, _) => Along::Key,
+        })
+    }
+
+    /// Along one index, or along one behind the other.
     async fn walk(&mut self, session: &mut Session<'_>, start: Option<RowPlace>) -> Result<(), StoreError> {
+        if let Some(along) = self.along() {
+            return self.walk_along(session, along, start).await;
+        }
+        let begin = start.as_ref().and_then(|place| usize::try_from(place.at).ok()).unwrap_or_default();
+        let mut start = start;
+        for (phase, along) in WORST_FIRST.iter().enumerate().skip(begin) {
+            self.phase = Some(phase);
+            // A page that is full when a class ends goes on before the first row of the next.
+            let source = self.filter.source.clone().unwrap_or_default();
+            let before_all = RowPlace { past_prefix: true, at: i64::try_from(phase).unwrap_or_default(), source, row_id: String::new() };
+            self.walk_along(session, *along, Some(start.take().unwrap_or(before_all))).await?;
+            if self.page.next.is_some() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Stretch by stretch along an index, until the page is full or enough was looked at.
+    async fn walk_along(&mut self, session: &mut Session<'_>, along: Along, start: Option<RowPlace>) -> Result<(), StoreError> {
         let mut place = start;
         // Most pages are full after their first stretch.
         let mut stretch = self.filter.limit + 1;
         while self.page.looked_at < LOOKED_AT {
-            let rows = self.stretch(session, place.as_ref(), stretch).await?;
+            let rows = self.stretch(session, along, place.as_ref(), stretch).await?;
             let was_last = rows.len() < stretch;
             for row in &rows {
                 let row = self.read(row)?;
-                if self.is_past_source(&row) {
+                if self.is_past_source(along, &row) {
                     return Ok(());
                 }
                 if self.is_full() {
@@ -230,7 +293,7 @@ impl Search<'_> {
                     return Ok(());
                 }
                 self.page.looked_at += 1;
-                place = Some(place_of(&row));
+                place = Some(self.place_of(&row, along));
                 if self.fits(&row) && !self.was_shown(&row) {
                     self.page.rows.push(row);
                 }
@@ -244,7 +307,13 @@ impl Search<'_> {
         Ok(())
     }
 
-    async fn stretch(&self, session: &mut Session<'_>, place: Option<&RowPlace>, most: usize) -> Result<Vec<Row>, StoreError> {
+    async fn stretch(
+        &self,
+        session: &mut Session<'_>,
+        along: Along,
+        place: Option<&RowPlace>,
+        most: usize,
+    ) -> Result<Vec<Row>, StoreError> {
         let filter = self.filter;
         let (account, environment) = (Value::from(&filter.account), Value::from(filter.environment));
         let most = Value::Int(i64::try_from(most).unwrap_or(i64::MAX));
@@ -252,40 +321,55 @@ impl Search<'_> {
         // A source's rows stand together: begin before its first one.
         let source = place.map_or_else(|| filter.source.as_deref().unwrap_or_default(), |place| place.source.as_str());
         let by_key = |statement: &'static Statement| (statement, vec![account, environment, source.into(), row_id.into(), most]);
-        let (statement, parameters) = if filter.order == RowOrder::Change || filter.changed_since.is_some() {
-            let since = filter.changed_since.unwrap_or(UnixMillis(0));
-            let (before, source, row_id) = place.map_or((i64::MAX, "", ""), |place| (place.changed_at, &place.source, &place.row_id));
-            (&statement::ROWS_BY_CHANGE, vec![account, environment, since.into(), before.into(), source.into(), row_id.into(), most])
-        } else {
-            match filter.class.flatten().or(filter.conclusion.map(Conclusion::class)) {
-                Some(Class::Skipped) => by_key(&statement::ROWS_SKIPPED),
-                Some(class @ (Class::Review | Class::Inconclusive | Class::Bad)) => {
-                    let class = Value::Int(class_number(class));
-                    (&statement::ROWS_BY_CLASS, vec![account, environment, class, source.into(), row_id.into(), most])
-                }
-                Some(Class::Ok) | None if filter.order == RowOrder::KeyBack => {
-                    // Behind every source and every row id, or behind the rows of the one source.
-                    let (source, row_id) = match (place, &filter.source) {
-                        (Some(place), _) => (place.source.as_str(), place.row_id.as_str()),
-                        (None, Some(source)) => (source.as_str(), BEHIND_ALL),
-                        (None, None) => (BEHIND_ALL, ""),
-                    };
-                    (&statement::ROWS_FOUND_BACK, vec![account, environment, source.into(), row_id.into(), most])
-                }
-                Some(Class::Ok) | None => by_key(&statement::ROWS_FOUND),
+        // Sources stand mixed among moments: begin before every one of them, or behind.
+        let by_moment = |statement: &'static Statement, first: i64| {
+            let (at, source, row_id) = place.map_or((first, "", ""), |place| (place.at, place.source.as_str(), place.row_id.as_str()));
+            (statement, vec![account, environment, at.into(), source.into(), row_id.into(), most])
+        };
+        let (statement, parameters) = match along {
+            Along::Key => by_key(&statement::ROWS_FOUND),
+            Along::Skipped => by_key(&statement::ROWS_SKIPPED),
+            Along::Class(class) => {
+                let class = Value::Int(class_number(class));
+                (&statement::ROWS_BY_CLASS, vec![account, environment, class, source.into(), row_id.into(), most])
+            }
+            Along::KeyBack => {
+                // Behind every source and every row id, or behind the rows of the one source.
+                let (source, row_id) = match (place, &filter.source) {
+                    (Some(place), _) => (place.source.as_str(), place.row_id.as_str()),
+                    (None, Some(source)) => (source.as_str(), BEHIND_ALL),
+                    (None, None) => (BEHIND_ALL, ""),
+                };
+                (&statement::ROWS_FOUND_BACK, vec![account, environment, source.into(), row_id.into(), most])
+            }
+            Along::Check => by_moment(&statement::ROWS_BY_CHECK, i64::MIN),
+            Along::CheckBack => by_moment(&statement::ROWS_BY_CHECK_BACK, i64::MAX),
+            Along::Change => {
+                let (statement, mut parameters) = by_moment(&statement::ROWS_BY_CHANGE, i64::MAX);
+                parameters.insert(2, filter.changed_since.unwrap_or(UnixMillis(0)).into());
+                (statement, parameters)
             }
         };
         session.rows(statement, &parameters).await
+    }
+
+    fn place_of(&self, row: &ConsoleRow, along: Along) -> RowPlace {
+        let at = match along {
+            Along::Change => row.changed_at.map_or(0, |at| at.0),
+            Along::Check | Along::CheckBack => row.row.last_checked.map_or(0, |at| at.0),
+            _ => self.phase.and_then(|phase| i64::try_from(phase).ok()).unwrap_or_default(),
+        };
+        RowPlace { past_prefix: true, at, source: row.row.source.clone(), row_id: row.row.row_id.clone() }
     }
 
     fn read(&self, row: &Row) -> Result<ConsoleRow, StoreError> {
         read(row, self.now, self.freshness_millis)
     }
 
-    /// Behind the rows of the one source that is asked for, nothing fits any more. By change, sources are mixed.
-    fn is_past_source(&self, row: &ConsoleRow) -> bool {
-        let by_change = self.filter.order == RowOrder::Change || self.filter.changed_since.is_some();
-        !by_change && self.filter.source.as_ref().is_some_and(|source| *source != row.row.source)
+    /// Behind the rows of the one source that is asked for, nothing fits any more. Among moments, sources are mixed.
+    fn is_past_source(&self, along: Along, row: &ConsoleRow) -> bool {
+        let is_mixed = matches!(along, Along::Change | Along::Check | Along::CheckBack);
+        !is_mixed && self.filter.source.as_ref().is_some_and(|source| *source != row.row.source)
     }
 
     /// Whether an earlier page has shown it for its row id.
@@ -294,11 +378,22 @@ impl Search<'_> {
     }
 
     fn fits(&self, row: &ConsoleRow) -> bool {
-        let (filter, row) = (self.filter, &row.row);
-        filter.class.is_none_or(|wanted| row.conclusion.map(Conclusion::class) == wanted)
+        let (filter, changed_at, row) = (self.filter, row.changed_at, &row.row);
+        let class = row.conclusion.map(Conclusion::class);
+        // A row that a person excluded keeps its class beneath; it is among those that are left.
+        let is_of_phase = self.phase.is_none_or(|phase| {
+            let of = |phase: Along| class.is_some_and(|class| phase == Along::Class(class));
+            match WORST_FIRST.get(phase) {
+                Some(class @ Along::Class(_)) => of(*class),
+                _ => !WORST_FIRST.into_iter().any(of),
+            }
+        });
+        is_of_phase
+            && filter.class.is_none_or(|wanted| class == wanted)
             && filter.conclusion.is_none_or(|wanted| row.conclusion == Some(wanted))
             && filter.source.as_ref().is_none_or(|source| *source == row.source)
             && filter.ready.is_none_or(|ready| ready == row.ready_for_ads)
+            && filter.changed_since.is_none_or(|since| changed_at.is_some_and(|at| at >= since))
             && filter.text.as_ref().is_none_or(|text| has_text(row, text))
     }
 }
@@ -310,11 +405,6 @@ fn has_text(row: &HostedRow, text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     let has = |field: &str| field.to_ascii_lowercase().contains(&text);
     has(&row.row_id) || has(&row.tracking_url) || row.offer_name.as_deref().is_some_and(has) || row.final_url.as_deref().is_some_and(has)
-}
-
-fn place_of(row: &ConsoleRow) -> RowPlace {
-    let changed_at = row.changed_at.map_or(0, |at| at.0);
-    RowPlace { past_prefix: true, changed_at, source: row.row.source.clone(), row_id: row.row.row_id.clone() }
 }
 
 /// What storage knows a class by.
@@ -335,8 +425,17 @@ fn read(row: &Row, now: UnixMillis, freshness_millis: i64) -> Result<ConsoleRow,
     Ok(ConsoleRow { row: row::record(row, now, freshness_millis)?, previous, changed_at: row.get(15)? })
 }
 
-/// One row.
-pub(crate) async fn one(
+/// One row, by the account's own channel.
+pub(crate) async fn of_key(
+    session: &mut Session<'_>,
+    settings: &Settings,
+    (key, now): &(RowKey, UnixMillis),
+) -> Result<Option<ConsoleRow>, StoreError> {
+    let freshness_millis = channel::of(session, settings, &key.account).await?.freshness_millis();
+    one(session, key, *now, freshness_millis).await
+}
+
+async fn one(
     session: &mut Session<'_>,
     key: &RowKey,
     now: UnixMillis,

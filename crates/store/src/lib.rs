@@ -23,9 +23,12 @@ mod effects;
 mod error;
 mod event;
 mod job;
+mod kept;
 mod key;
 mod lease;
 mod link;
+#[cfg(feature = "made-up")]
+mod made_up;
 mod migrate;
 mod nonce;
 mod operation;
@@ -62,8 +65,11 @@ pub use device::DeviceRecord;
 pub use error::StoreError;
 pub use event::{EventPage, EventQuery};
 pub use job::{JobFilter, JobRecord, JobRecordPage};
+pub use kept::Kept;
 pub use key::{KeyChange, KeyRecord, KeyRotation, NewKeyRecord, SigningKey, SigningKeys};
 pub use link::{ApprovedLink, LinkDecided, LinkStanding};
+#[cfg(feature = "made-up")]
+pub use made_up::MadeUp;
 pub use nonce::SpentNonce;
 pub use people::identity::{IdentityAnswer, VerifiedIdentity};
 pub use people::invitation::{Accepted, InvitationRecord, Invited, Invitee, NewInvitation, OpenInvitation};

@@ -8,7 +8,7 @@ use crate::concluded_hours;
 use crate::error::StoreError;
 use crate::operation::Transaction;
 use crate::session::{Row, Session, Value};
-use crate::statement;
+use crate::{kept, statement};
 
 /// Jobs that one step looks at: some milliseconds of the writer, which everyone waits for meanwhile.
 const JOBS_PER_STEP: usize = 500;
@@ -54,7 +54,8 @@ pub(crate) async fn step(transaction: &mut Transaction<'_>, order: &PruneOrder) 
     for row in &rows {
         let mut progress = Progress::read(row)?;
         let plan = transaction.settings.plans.get(&row.get::<String>(3)?);
-        let retention = transaction.settings.retention.within(plan.and_then(|plan| plan.retention_days));
+        let chosen = kept::chosen(row.get::<Option<String>>(4)?.as_deref());
+        let retention = transaction.settings.retention.within(plan.and_then(|plan| plan.retention_days)).within(chosen);
         let (keys_until, jobs_until) = (retention.last_key_to_forget(order.now), retention.last_job_to_drop(order.now));
         let before = progress;
         let forgotten = progress.forget_keys(session, keys_until, left).await?;

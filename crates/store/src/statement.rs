@@ -17,7 +17,7 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
-    const fn new(name: &'static str, sqlite: &'static str, postgres: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str, sqlite: &'static str, postgres: &'static str) -> Self {
         Self { name, sqlite, sqlite_numbered: OnceLock::new(), postgres }
     }
 
@@ -57,6 +57,7 @@ statements! {
     shared INSERT_ACCOUNT = "accounts/insert_account";
     shared ACCOUNT_BY_NAME = "accounts/account_by_name";
     shared SET_PLAN = "accounts/set_plan";
+    shared ACCOUNT_SETTING = "accounts/setting";
     shared SET_ACCOUNT_SETTING = "accounts/set_setting";
     shared ACCOUNT_SETTINGS = "accounts/settings";
     shared PLAN_NAME = "accounts/plan_name";
@@ -135,6 +136,8 @@ statements! {
     shared ROWS_FOUND_BACK = "rows/found_back";
     shared ROWS_BY_CLASS = "rows/by_class";
     shared ROWS_BY_CHANGE = "rows/by_change";
+    shared ROWS_BY_CHECK = "rows/by_check";
+    shared ROWS_BY_CHECK_BACK = "rows/by_check_back";
     shared ROWS_SKIPPED = "rows/skipped";
     shared COUNT_CLASS = "rows/count_class";
     shared COUNT_CHANGED = "rows/count_changed";

@@ -4,9 +4,11 @@
 use std::sync::{LazyLock, OnceLock};
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, Response, StatusCode};
 use sha2::{Digest, Sha256};
+
+use crate::encoding::{Effort, Encoding};
 
 /// Where assets are; a service routes `GET /assets/{name}` to [`respond`].
 pub const ROOT: &str = "/assets/";
@@ -30,10 +32,6 @@ const CSS: &str = concat!(
     include_str!("../assets/css/timeline.css"),
 );
 
-/// Small enough that a packet more or less decides nothing; larger, and brotli earns its time.
-const BROTLI_QUALITY: u32 = 9;
-const BROTLI_WINDOW_BITS: u32 = 20;
-
 /// One embedded file.
 struct Asset {
     name: &'static str,
@@ -55,25 +53,19 @@ impl Asset {
         Self { name, hashed, media_type, plain, gzip: OnceLock::new(), brotli: OnceLock::new() }
     }
 
-    fn gzip(&self) -> Bytes {
-        let compress = || {
-            let mut encoder = flate2::bufread::GzEncoder::new(self.plain, flate2::Compression::best());
-            read_all(&mut encoder)
-        };
-        self.gzip.get_or_init(compress).clone()
+    fn packed(&self, encoding: Encoding) -> Bytes {
+        let pack = || encoding.pack(self.plain, Effort::Once);
+        match encoding {
+            Encoding::Brotli => self.brotli.get_or_init(pack).clone(),
+            Encoding::Gzip => self.gzip.get_or_init(pack).clone(),
+            Encoding::Plain => Bytes::from_static(self.plain),
+        }
     }
 
-    fn brotli(&self) -> Bytes {
-        let compress = || read_all(&mut brotli::CompressorReader::new(self.plain, 4_096, BROTLI_QUALITY, BROTLI_WINDOW_BITS));
-        self.brotli.get_or_init(compress).clone()
+    /// Names these very bytes: the content's hash is in the asset's name, the coding is not.
+    fn etag(&self, encoding: Encoding) -> String {
+        format!("\"{}-{}\"", self.hashed, encoding.name().unwrap_or("plain"))
     }
-}
-
-fn read_all(reader: &mut dyn std::io::Read) -> Bytes {
-    let mut out = Vec::new();
-    // Reading from memory into memory fails in no other way than by running out of it.
-    let _ = reader.read_to_end(&mut out);
-    out.into()
 }
 
 /// The path of an asset, with its hash. A name that is not embedded is a mistake of ours, which the tests of every page
@@ -88,52 +80,28 @@ pub fn path(name: &str) -> String {
 #[must_use]
 pub fn respond(hashed_name: &str, request: &HeaderMap) -> Option<Response<Bytes>> {
     let asset = ASSETS.iter().find(|asset| asset.hashed == hashed_name)?;
-    let (encoding, body) = match best_encoding(request) {
-        Encoding::Brotli => (Some("br"), asset.brotli()),
-        Encoding::Gzip => (Some("gzip"), asset.gzip()),
-        Encoding::Plain => (None, Bytes::from_static(asset.plain)),
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::OK;
+    let encoding = Encoding::best_for(request);
+    let etag = asset.etag(encoding);
+    let is_known = request.get_all(IF_NONE_MATCH).iter().any(|known| known.to_str().is_ok_and(|known| known.contains(&etag)));
+    let mut response = Response::new(if is_known { Bytes::new() } else { asset.packed(encoding) });
+    *response.status_mut() = if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    headers.extend(HeaderValue::try_from(etag).ok().map(|etag| (ETAG, etag)));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Some(encoding) = encoding {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    if is_known {
+        return Some(response);
     }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
+    headers.extend(encoding.name().map(|name| (CONTENT_ENCODING, HeaderValue::from_static(name))));
     Some(response)
-}
-
-enum Encoding {
-    Brotli,
-    Gzip,
-    Plain,
-}
-
-fn best_encoding(request: &HeaderMap) -> Encoding {
-    let listed: Vec<&str> =
-        request.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
-    let accepts = |name: &str| {
-        listed.iter().any(|item| {
-            let mut parts = item.split(';').map(str::trim);
-            let named = parts.next().is_some_and(|coding| coding.eq_ignore_ascii_case(name));
-            let refused = parts.any(|part| part.strip_prefix("q=").and_then(|q| q.parse::<f32>().ok()) == Some(0.0));
-            named && !refused
-        })
-    };
-    if accepts("br") {
-        Encoding::Brotli
-    } else if accepts("gzip") {
-        Encoding::Gzip
-    } else {
-        Encoding::Plain
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT_ENCODING;
+
     use super::*;
 
     fn ask(name: &str, accept: Option<&'static str>) -> Option<Response<Bytes>> {
@@ -152,23 +120,21 @@ mod tests {
     }
 
     #[test]
-    fn encodings_are_those_that_the_browser_names() {
-        let path = path("ui.css");
+    fn whoever_has_these_bytes_is_not_sent_them_again() {
+        let path = path("ui.js");
         let hashed = path.strip_prefix(ROOT).unwrap();
-        let encoding =
-            |accept| ask(hashed, Some(accept)).unwrap().headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap().to_owned());
-        assert_eq!(encoding("gzip, deflate, br").as_deref(), Some("br"));
-        assert_eq!(encoding("gzip;q=1.0, br;q=0").as_deref(), Some("gzip"));
-        assert_eq!(encoding("identity"), None);
-        let mut text = String::new();
-        let packed = ask(hashed, Some("gzip")).unwrap().into_body();
-        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(packed.as_ref()), &mut text).unwrap();
-        assert_eq!(text, CSS);
+        let first = ask(hashed, Some("br")).unwrap();
+        let etag = first.headers().get(ETAG).unwrap().clone();
+        let mut again = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("br")), (IF_NONE_MATCH, etag)]);
+        let known = respond(hashed, &again).unwrap();
+        assert_eq!((known.status(), known.body().len()), (StatusCode::NOT_MODIFIED, 0));
+        again.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        assert_eq!(respond(hashed, &again).unwrap().status(), StatusCode::OK, "in another coding they are other bytes");
     }
 
     #[test]
     fn the_first_view_stays_small() {
-        let total: usize = ASSETS.iter().map(|asset| asset.brotli().len()).sum();
+        let total: usize = ASSETS.iter().map(|asset| asset.packed(Encoding::Brotli).len()).sum();
         // Of the 100 KiB that a first view may have; the rest is the page's.
         assert!(total < 40 * 1_024, "{total} bytes of assets");
     }

@@ -142,6 +142,14 @@ pub fn filter_text(name: &str, label: &str, placeholder: &str, value: &str) -> M
     }
 }
 
+/// A filter by day, in UTC as the service counts days.
+#[must_use]
+pub fn filter_day(name: &str, label: &str, value: &str) -> Markup {
+    html! {
+        label.filter { span { (label) } input type="date" name=(name) value=(value) data-active[!value.is_empty()]; }
+    }
+}
+
 /// The bar of filters above a table: a form that asks, so that what is shown has an address. `hidden` goes along.
 #[must_use]
 pub fn filter_bar(action: &str, hidden: &[(&str, &str)], filters: &Markup, is_filtered: bool) -> Markup {

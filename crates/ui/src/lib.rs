@@ -29,6 +29,7 @@ pub mod code;
 pub mod conclusion;
 pub mod confirm;
 pub mod document;
+pub mod encoding;
 pub mod field;
 pub mod header;
 pub mod link;

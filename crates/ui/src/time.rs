@@ -33,6 +33,14 @@ pub fn minute(at: UnixMillis) -> String {
     jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.to_string(), |time| time.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
+/// The beginning of a day in UTC, as a date field writes the day: `2026-05-26`. `None`: the text is no day.
+#[must_use]
+pub fn beginning_of_day(text: &str) -> Option<UnixMillis> {
+    let day: jiff::civil::Date = text.parse().ok()?;
+    let begin = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(UnixMillis(begin.timestamp().as_millisecond()))
+}
+
 /// A duration of so many milliseconds, in the two largest fitting units: `840 ms`, `3.2 s`, `4 min 10 s`, `3 h 5 min`, `2 d 4 h`.
 #[must_use]
 pub fn duration(millis: u64) -> String {
@@ -70,6 +78,16 @@ mod tests {
     fn a_time_is_exact_on_hover_and_short_on_the_page() {
         let markup = time(UnixMillis(1_779_753_600_123)).into_string();
         assert_eq!(markup, r#"<time datetime="2026-05-26T00:00:00.123Z" title="2026-05-26T00:00:00.123Z">2026-05-26 00:00 UTC</time>"#);
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_utc() {
+        for (text, seconds) in [("1970-01-01", 0), ("2000-02-29", 951_782_400), ("2026-05-26", 1_779_753_600)] {
+            assert_eq!(beginning_of_day(text), Some(UnixMillis(seconds * 1_000)), "{text}");
+        }
+        for text in ["", "yesterday", "2026-13-01", "2026-02-30", "26-05-2026"] {
+            assert_eq!(beginning_of_day(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -10,10 +10,17 @@ use crate::{Icon, Tone, badge, link, time};
 /// The hops in order, the one that decided marked.
 #[must_use]
 pub fn timeline(result: &JobResult) -> Markup {
+    marked(result, "hop", None)
+}
+
+/// As [`timeline`], one of several on a page: `id` begins the hops' ids, and from the hop `other` on the chain is another
+/// than the one beside it.
+#[must_use]
+pub fn marked(result: &JobResult, id: &str, other: Option<usize>) -> Markup {
     html! {
         @if result.hops.is_empty() { p.faint { "No request was sent, so there are no hops." } }
         @else {
-            ol.hops { @for hop in &result.hops { (one(hop, result)) } }
+            ol.hops { @for (index, hop) in result.hops.iter().enumerate() { (one(hop, result, id, other == Some(index))) } }
         }
     }
 }
@@ -31,17 +38,18 @@ pub const fn kind_words(kind: HopKind) -> &'static str {
     }
 }
 
-fn one(hop: &Hop, result: &JobResult) -> Markup {
+fn one(hop: &Hop, result: &JobResult, id: &str, is_other: bool) -> Markup {
     let failing = result.failing_hop == Some(hop.index);
     let last = hop.index as usize + 1 == result.hops.len();
     let tone = if failing || last { Tone::from(result.conclusion.class()) } else { Tone::Plain };
     html! {
-        li class={ "hop " (tone.class()) @if failing { " failing" } } id={ "hop-" (hop.index) } {
+        li class={ "hop " (tone.class()) @if failing { " failing" } @if is_other { " other" } } id={ (id) "-" (hop.index) } {
             div.hop-mark aria-hidden="true" { (hop.index + 1) }
             div.hop-body {
                 p.hop-head {
                     span.hop-kind { (kind_words(hop.kind)) }
                     (status(hop.status))
+                    @if is_other { (badge::badge_with(Tone::Review, Icon::Right, "another here")) }
                     @if failing { (badge::badge(tone, "decided the check")) }
                     @if hop.guard_exception { (badge::badge_with(Tone::Review, Icon::Shield, "guard exception")) }
                     span.hop-time { (time::duration(hop.elapsed_ms)) }

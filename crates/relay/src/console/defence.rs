@@ -7,22 +7,24 @@
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::fault::Fault;
 use super::here::Here;
+use super::packing;
 use super::page::Look;
 use crate::state::Shared;
 
 /// Media type of every form. Others would reach us from other pages without being asked for (or with, by CORS, which nobody
 /// is granted).
 const FORM: &str = "application/x-www-form-urlencoded";
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Lets a request through to its page, or answers in its place.
 pub(super) async fn guard(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
     let look = Look::of(request.headers());
     let here = Here::find(&state, request.uri(), request.headers(), request.extensions());
+    let coding = packing::coding(request.headers(), here.as_ref().is_none_or(|here| here.is_secure));
     let passed = here.ok_or(Fault::ForeignName).and_then(|here| {
         expect_own_form(request.method(), request.headers(), &here)?;
         Ok(here)
@@ -42,7 +44,7 @@ pub(super) async fn guard(State(state): State<Shared>, mut request: Request, nex
         // What a page has said itself stays: a download may be kept, say.
         headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
-    response.into_response()
+    packing::pack(coding, response).await
 }
 
 /// Whether a request that may change something comes from a page of ours.

@@ -1,9 +1,38 @@
 //! Results as pages read them.
 
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use protocol::{JobId, JobResult};
+use store::JobRecord;
+
+/// A check with its result.
+pub(super) struct Check {
+    pub(super) job: JobRecord,
+    /// Absent while it has not ended, and when it cannot be read.
+    pub(super) result: Option<JobResult>,
+}
+
+impl Check {
+    pub(super) fn of(mut job: JobRecord) -> Self {
+        let result = job.result.take().and_then(|json| read(&json, job.job_id));
+        Self { job, result }
+    }
+}
 
 /// A stored result. One that cannot be read is told in the log and shown as absent: a page about a hundred jobs must not
 /// fail for one of them.
 pub(super) fn read(json: &str, job: JobId) -> Option<JobResult> {
     serde_json::from_str(json).inspect_err(|error| tracing::error!(job.id = %job, %error, "a stored result cannot be read")).ok()
+}
+
+/// The result's picture as an answer. A desktop sent it, and what it shows a stranger drew: it goes out as a picture of one
+/// kind and nothing else, in a place where nothing runs. Those headers stay; the page's defence adds the others.
+pub(super) fn picture(result: &JobResult) -> Option<Response> {
+    let bytes = protocol::result::picture(result.screenshot.as_deref()?)?;
+    let mut response = Response::new(bytes.into());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/webp"));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline; filename=\"screenshot.webp\""));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"));
+    Some(response)
 }

@@ -8,18 +8,22 @@ use axum::response::Response;
 use domain::Role;
 use protocol::{Environment, JobId, JobResult, JobState};
 use serde::Deserialize;
-use store::JobRecord;
+use store::{JobFilter, JobRecord};
 use ui::button::{self, Weight};
 use ui::header::{crumbs, page_header};
 use ui::{Icon, Markup, Tone, badge, card, code, conclusion, html, link, notice, time, timeline};
 
-use super::evidence;
+use super::compare::Comparison;
+use super::evidence::{self, Check};
 use super::fault::Fault;
 use super::jobs::JOBS;
 use super::place::{self, RowName};
 use super::signed_in::{Operator, SignedIn};
 use crate::path::PathParts;
 use crate::state::{RelayState, Shared};
+
+/// Checks before this one that are looked at for a result to compare with: cancelled ones have none.
+const LOOKED_BACK: usize = 5;
 
 /// The variable parts of a path about a job.
 #[derive(Deserialize)]
@@ -40,11 +44,37 @@ async fn find(state: &RelayState, account: protocol::AccountId, path: &JobPath) 
 
 /// `GET /console/{account}/jobs/{job}`
 pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, PathParts(path): PathParts<JobPath>) -> Result<Response, Fault> {
-    let job = find(&state, signed_in.account(), &path).await?;
-    let result = job.result.as_deref().and_then(|json| evidence::read(json, job.job_id));
-    let url = format!("{}{}", signed_in.person.here.origin, signed_in.path(&place::job(job.job_id)));
-    let main = whole(&signed_in, &job, result.as_ref(), &url);
+    let check = Check::of(find(&state, signed_in.account(), &path).await?);
+    let earlier = if check.result.is_some() { earlier(&state, signed_in.account(), &check.job).await? } else { None };
+    let url = format!("{}{}", signed_in.person.here.origin, signed_in.path(&place::job(check.job.job_id)));
+    let main = whole(&signed_in, &check, earlier.as_ref(), &url);
     Ok(signed_in.page("Job", JOBS, main))
+}
+
+/// The check of the same row before this one that has a result.
+async fn earlier(state: &RelayState, account: protocol::AccountId, job: &JobRecord) -> Result<Option<Check>, Fault> {
+    let filter = JobFilter {
+        account,
+        environment: job.environment,
+        state: None,
+        source: Some(job.source.clone()),
+        row_id: Some(job.row_id.clone()),
+        conclusion: None,
+        before: Some(job.job_id),
+        limit: LOOKED_BACK,
+    };
+    let before = state.store.jobs(filter).await?.jobs;
+    Ok(before.into_iter().map(Check::of).find(|check| check.result.is_some()))
+}
+
+/// `GET /console/{account}/jobs/{job}/screenshot.webp`: the page where the link ended, as the desktop's browser saw it.
+pub(super) async fn screenshot(
+    State(state): State<Shared>,
+    signed_in: SignedIn,
+    PathParts(path): PathParts<JobPath>,
+) -> Result<Response, Fault> {
+    let check = Check::of(find(&state, signed_in.account(), &path).await?);
+    check.result.as_ref().and_then(evidence::picture).ok_or(Fault::NotFound)
 }
 
 /// `GET /console/{account}/jobs/{job}/evidence.json`: the result as the desktop reported it.
@@ -74,7 +104,8 @@ pub(super) async fn cancel(
     Ok(signed_in.go(&place::job(job.job_id)))
 }
 
-fn whole(signed_in: &SignedIn, job: &JobRecord, result: Option<&JobResult>, url: &str) -> Markup {
+fn whole(signed_in: &SignedIn, check: &Check, earlier: Option<&Check>, url: &str) -> Markup {
+    let (job, result) = (&check.job, check.result.as_ref());
     let row = RowName { environment: job.environment, source: job.source.clone(), row_id: job.row_id.clone() };
     let own = signed_in.path(&place::job(job.job_id));
     let actions = html! {
@@ -88,7 +119,13 @@ fn whole(signed_in: &SignedIn, job: &JobRecord, result: Option<&JobResult>, url:
         (page_header("Job", Some(&job.job_id.to_string()), &actions))
         div.stack #live-job data-live=[(!job.state.has_ended()).then(|| signed_in.path("/events"))] {
             @match result {
-                Some(result) => (concluded(job, result, url)),
+                Some(result) => {
+                    (conclusion::verdict(result.conclusion, &result.detail))
+                    (chain(result))
+                    (card::columns(&[context(result), proof(job, result, url)]))
+                    (picture(&own, result))
+                    @if let Some(earlier) = earlier { (before(signed_in, check, earlier)) }
+                },
                 None => (waiting(job)),
             }
         }
@@ -113,12 +150,35 @@ fn waiting(job: &JobRecord) -> Markup {
     notice::notice(tone, title, &html! { (about) })
 }
 
-fn concluded(job: &JobRecord, result: &JobResult, url: &str) -> Markup {
+fn chain(result: &JobResult) -> Markup {
+    let length = html! { span.faint { (result.hops.len()) @if result.hops.len() == 1 { " hop in " } @else { " hops in " } (time::duration(result.duration_ms)) } };
+    card::card("The chain", &length, &timeline::timeline(result))
+}
+
+/// What the browser saw at the end. The frame has its size before the picture comes, so that nothing jumps.
+fn picture(own: &str, result: &JobResult) -> Markup {
+    let path = format!("{own}/screenshot.webp");
     html! {
-        (conclusion::verdict(result.conclusion, &result.detail))
-        (card::card("The chain", &html! { span.faint { (result.hops.len()) @if result.hops.len() == 1 { " hop in " } @else { " hops in " } (time::duration(result.duration_ms)) } }, &timeline::timeline(result)))
-        (card::columns(&[context(result), proof(job, result, url)]))
+        @if result.screenshot.is_some() {
+            (card::card("Screenshot", &html! { a href=(path) { "At full size" } }, &html! {
+                figure {
+                    img.shot src=(path) alt={ "The page at the end of the chain" @if let Some(title) = &result.title { ": " (title) } } loading="lazy" decoding="async";
+                    figcaption { "As the desktop's browser saw the last page" @if let Some(url) = &result.final_url { ", " (link::outside_cut(url)) } "." }
+                }
+            }))
+        }
     }
+}
+
+/// The check before this one: in a sentence, and side by side on demand.
+fn before(signed_in: &SignedIn, check: &Check, earlier: &Check) -> Markup {
+    let Some(compared) = Comparison::of(check, earlier) else { return html! {} };
+    let (job, then) = (&earlier.job, earlier.result.as_ref());
+    let actions = html! {
+        @if let Some(then) = then { (badge::conclusion(then.conclusion)) }
+        a href=(signed_in.path(&place::job(job.job_id))) { "The check of " (time::time(job.created_at)) }
+    };
+    card::card("Since the check before", &actions, &html! { (compared.in_words()) (card::fold("Side by side", false, &compared.side_by_side())) })
 }
 
 fn context(result: &JobResult) -> Markup {

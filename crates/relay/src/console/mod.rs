@@ -9,6 +9,7 @@
 mod accounts;
 mod audit;
 mod browser;
+mod compare;
 mod cookie;
 mod defence;
 mod devices;
@@ -19,6 +20,7 @@ mod here;
 mod invitation;
 mod job;
 mod jobs;
+mod keys;
 mod linking;
 mod live;
 mod me;
@@ -26,6 +28,7 @@ mod navigation;
 mod newcomer;
 mod oidc;
 mod overview;
+mod packing;
 mod page;
 mod passphrase;
 mod people;
@@ -100,12 +103,18 @@ pub(crate) fn routes() -> Vec<Route> {
         Route::get(Console, "/console/{account}/jobs", jobs::page),
         Route::get(Console, "/console/{account}/jobs/{job}", job::page),
         Route::get(Console, "/console/{account}/jobs/{job}/evidence.json", job::download),
+        Route::get(Console, "/console/{account}/jobs/{job}/screenshot.webp", job::screenshot),
         Route::post(Console, "/console/{account}/jobs/{job}/cancel", job::cancel),
         Route::get(Console, "/console/{account}/devices", devices::page),
         Route::get(Console, "/console/{account}/devices/{device}", devices::one),
         Route::post(Console, "/console/{account}/devices/{device}/rename", devices::rename),
         Route::post(Console, "/console/{account}/devices/{device}/revoke", devices::revoke),
+        Route::get(Console, "/console/{account}/keys", keys::page),
+        Route::get(Console, "/console/{account}/keys/{key}", keys::one),
+        Route::post(Console, "/console/{account}/keys/{key}/revoke", keys::revoke),
         Route::get(Console, "/console/{account}/settings", settings::page),
+        Route::post(Console, "/console/{account}/settings/channel", settings::set_channel),
+        Route::post(Console, "/console/{account}/settings/retention", settings::set_retention),
         Route::get(Console, "/console/{account}/people", people::page),
         Route::post(Console, "/console/{account}/people/invite", people::invite),
         Route::post(Console, "/console/{account}/people/invitations/{invitation}/withdraw", people::withdraw),

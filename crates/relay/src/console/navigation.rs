@@ -13,6 +13,7 @@ const PAGES: &[(Option<&str>, &str, &str, Icon)] = &[
     (None, "/rows", "Rows", Icon::Rows),
     (None, "/jobs", "Jobs", Icon::Jobs),
     (None, "/devices", "Devices", Icon::Devices),
+    (None, "/keys", "API keys", Icon::Keys),
     (Some("Trust"), "/requests", "Requests", Icon::Requests),
     (Some("Trust"), "/audit", "Audit", Icon::Audit),
     (Some("Account"), "/people", "People", Icon::People),

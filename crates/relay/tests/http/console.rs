@@ -7,13 +7,40 @@ use relay::{Audience, Relay};
 use crate::browser::Browser;
 use crate::stage::Stage;
 
+/// The same case on either database; `stage` is a relay on it.
+macro_rules! on_both_databases {
+    ($($(#[$attribute:meta])* async fn $name:ident($stage:ident) $body:block)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            #[allow(clippy::wildcard_imports, unused_imports)]
+            use super::*;
+
+            async fn case($stage: crate::stage::Stage) $body
+
+            #[tokio::test]
+            async fn sqlite() {
+                case(crate::stage::Stage::new().await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                case(crate::stage::Stage::on_postgres().await).await;
+            }
+        }
+    )*};
+}
+
 mod decisions;
 mod defence;
+mod jobs;
+mod keys;
 mod linking;
 mod oidc;
 mod people;
 mod rows;
+mod settings;
 mod sign_in;
+mod weight;
 
 /// A passphrase that is taken.
 pub(crate) const PASSPHRASE: &str = "correct horse battery";
@@ -54,6 +81,7 @@ fn filled(path: &str, relay: &Relay) -> String {
         .replace("{source}", "csv")
         .replace("{row}", "a")
         .replace("{job}", &format!("job_{unknown}"))
+        .replace("{key}", "lp_live_0000000000000000")
         .replace("{device}", &format!("dev_{unknown}"))
         .replace("{operator}", &format!("op_{unknown}"))
         .replace("{session}", &format!("ses_{unknown}"))

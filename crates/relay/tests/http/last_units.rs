@@ -1,7 +1,6 @@
 //! A thousand times, thirty-two requests in one packet want the same last thing: exactly one gets it, on either database.
 
 use protocol::{Environment, Job, JobState};
-use store::DatabaseUrl;
 
 use crate::one_packet;
 use crate::stage::{Key, Stage, payload};
@@ -9,11 +8,6 @@ use crate::wire::{Answer, Request, refused};
 
 const ROUNDS: usize = 1_000;
 const AT_ONCE: usize = 32;
-
-async fn on_postgres() -> Stage {
-    let url = testkit::postgres::new_database();
-    Stage::with(|config| config.database = DatabaseUrl::Postgres(url)).await
-}
 
 /// The one that was accepted, when all others were refused in this way.
 fn the_only_one(answers: &[Answer], refusal: &(u16, String), round: usize) -> Job {
@@ -65,7 +59,7 @@ async fn of_32_in_one_packet_one_gets_the_last_fetch_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_32_in_one_packet_one_gets_the_last_fetch_on_postgres() {
-    one_of_many_gets_the_last_fetch(on_postgres().await).await;
+    one_of_many_gets_the_last_fetch(Stage::on_postgres().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,5 +69,5 @@ async fn of_32_in_one_packet_one_spends_a_nonce_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_32_in_one_packet_one_spends_a_nonce_on_postgres() {
-    one_of_many_spends_a_nonce(on_postgres().await).await;
+    one_of_many_spends_a_nonce(Stage::on_postgres().await).await;
 }

@@ -74,6 +74,12 @@ impl Stage {
         Self::on(tempfile::tempdir().unwrap(), change).await
     }
 
+    /// On a PostgreSQL database of its own.
+    pub(crate) async fn on_postgres() -> Self {
+        let url = testkit::postgres::new_database();
+        Self::with(|config| config.database = DatabaseUrl::Postgres(url)).await
+    }
+
     /// On a folder that may hold the data of an earlier relay.
     pub(crate) async fn on(folder: tempfile::TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let clock = Arc::new(ManualClock::at(NOW));

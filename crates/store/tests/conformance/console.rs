@@ -54,10 +54,56 @@ on_every_database! {
         assert_eq!(walk(&fixture, by(RowOrder::Key)).await, rising);
         assert_eq!(walk(&fixture, by(RowOrder::KeyBack)).await, falling);
         assert_eq!(walk(&fixture, by(RowOrder::Change)).await, falling);
+        assert_eq!(walk(&fixture, by(RowOrder::Checked)).await, falling);
+        assert_eq!(walk(&fixture, by(RowOrder::CheckedBack)).await, rising);
+        assert_eq!(walk(&fixture, by(RowOrder::Worst)).await, rising);
         let of_source = ConsoleRowFilter { source: Some("platform_api".to_owned()), ..by(RowOrder::KeyBack) };
         assert_eq!(walk(&fixture, of_source).await, falling);
         let bad = ConsoleRowFilter { class: Some(Some(Class::Bad)), limit: 3, ..everything(&fixture) };
         assert_eq!(walk(&fixture, bad).await, rising);
+    }
+
+    async fn the_worst_come_first_and_none_is_left_out_or_told_twice(fixture) {
+        let checks = [
+            ("a", Conclusion::Valid), ("b", Conclusion::DnsFailed), ("c", Conclusion::Drifted), ("d", Conclusion::HttpGone),
+            ("e", Conclusion::HttpServerError), ("f", Conclusion::HttpGone), ("g", Conclusion::Valid),
+        ];
+        for (row, conclusion) in checks {
+            check(&fixture, row, conclusion, NOW).await;
+        }
+        fixture.job("h").await;
+        // It keeps the class of its last check, and is no longer among the bad.
+        let skip = RowEdit::Skip { reason: "paused".to_owned() };
+        fixture.store.edit_row(live(&fixture), key("f"), skip, Actor::Machine, NOW).await.unwrap();
+        for limit in 1..=9 {
+            let worst = ConsoleRowFilter { order: RowOrder::Worst, limit, ..everything(&fixture) };
+            assert_eq!(walk(&fixture, worst).await, ["b", "d", "c", "e", "a", "f", "g", "h"], "{limit} at a time");
+        }
+        let of_class = ConsoleRowFilter { order: RowOrder::Worst, class: Some(Some(Class::Review)), ..everything(&fixture) };
+        assert_eq!(walk(&fixture, of_class).await, ["c"]);
+    }
+
+    async fn by_the_last_check_only_what_was_checked_is_found(fixture) {
+        for (row, at) in [("a", 20), ("b", 10), ("c", 30)] {
+            check(&fixture, row, Conclusion::Valid, after(at)).await;
+        }
+        fixture.job("never").await;
+        let by = |order| ConsoleRowFilter { order, limit: 2, ..everything(&fixture) };
+        assert_eq!(walk(&fixture, by(RowOrder::Checked)).await, ["c", "a", "b"]);
+        assert_eq!(walk(&fixture, by(RowOrder::CheckedBack)).await, ["b", "a", "c"]);
+        let changed = ConsoleRowFilter { changed_since: Some(after(15)), ..by(RowOrder::CheckedBack) };
+        assert_eq!(walk(&fixture, changed).await, ["a", "c"]);
+    }
+
+    async fn readiness_goes_by_the_window_that_the_account_has_chosen(fixture) {
+        check(&fixture, "a", Conclusion::Valid, NOW).await;
+        let ready = async |at| fixture.store.console_row(live(&fixture), key("a"), at).await.unwrap().unwrap().row.ready_for_ads;
+        assert!(ready(after(120)).await);
+        let channel = domain::channel::Channel::new("platform_api", 60).unwrap();
+        fixture.store.set_channel(fixture.account, channel, Actor::Machine, NOW).await.unwrap();
+        assert!(!ready(after(120)).await && ready(after(30)).await);
+        let stale = ConsoleRowFilter { ready: Some(false), ..everything(&fixture) };
+        assert_eq!(fixture.store.console_rows(stale, after(120)).await.unwrap().rows.len(), 1);
     }
 
     async fn a_row_changes_when_its_conclusion_does(fixture) {

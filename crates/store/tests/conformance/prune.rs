@@ -24,6 +24,22 @@ on_every_database! {
         assert_eq!(prune(&fixture.store, days(91)).await, Pruned::default(), "there is nothing left to do");
     }
 
+    async fn an_account_may_keep_less_than_is_allowed_and_never_more(fixture) {
+        let job_id = concluded_job(&fixture, "a").await;
+        let keep = async |days| fixture.store.keep(fixture.account, days, domain::audit::Actor::Machine, NOW).await.unwrap();
+        assert_eq!(fixture.store.kept(fixture.account).await.unwrap().now().job_days(), 90);
+        keep(Some(1_000)).await;
+        assert_eq!(fixture.store.kept(fixture.account).await.unwrap().now().job_days(), 90);
+        keep(Some(7)).await;
+        let kept = fixture.store.kept(fixture.account).await.unwrap();
+        assert_eq!((kept.chosen, kept.now().job_days(), kept.now().idempotency_days()), (Some(7), 7, 6));
+        assert_eq!(prune(&fixture.store, days(7)).await.jobs, 0);
+        assert_eq!(fixture.look(job_id).await.state, JobState::Concluded);
+        assert_eq!(prune(&fixture.store, days(8)).await.jobs, 1);
+        keep(None).await;
+        assert_eq!(fixture.store.kept(fixture.account).await.unwrap().chosen, None);
+    }
+
     async fn an_idempotency_key_is_remembered_for_thirty_days(fixture) {
         let first = concluded_job(&fixture, "a").await;
         prune(&fixture.store, days(30)).await;

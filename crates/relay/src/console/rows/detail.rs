@@ -3,9 +3,9 @@
 use axum::extract::{Query, State};
 use axum::response::Response;
 use domain::Role;
-use protocol::{JobId, JobResult, JobState, Row, UnixMillis};
+use protocol::{JobId, JobState, Row, UnixMillis};
 use serde::Deserialize;
-use store::{ConsoleRow, JobFilter, JobRecord};
+use store::{ConsoleRow, JobFilter};
 use ui::button::{self, Weight};
 use ui::field::{self, Field};
 use ui::header::{crumbs, page_header};
@@ -13,8 +13,9 @@ use ui::table::{Column, Keep, table, td};
 use ui::{Icon, Markup, Tone, badge, card, conclusion, html, link, notice, time, timeline};
 
 use super::list::readiness;
-use super::{ROWS, bulk, compare};
-use crate::console::evidence;
+use super::{ROWS, bulk};
+use crate::console::compare::Comparison;
+use crate::console::evidence::Check;
 use crate::console::fault::Fault;
 use crate::console::place::{self, RowName};
 use crate::console::signed_in::{AtLeast, SignedIn};
@@ -96,25 +97,14 @@ pub(super) async fn whole<R: AtLeast>(
             (None, _) => (notice::notice(Tone::Plain, "Not checked yet", &html! { "Nothing is known about this link until its first check has ended." })),
         }
         (card::columns(&[page.facts(), page.expectation(faults)]))
-        @if let (Some(newest), Some(earlier)) = (newest, compared) { (compare::side_by_side(newest, earlier)) }
+        @if let Some(compared) = newest.zip(compared).and_then(|(newest, earlier)| Comparison::of(newest, earlier)) {
+            section.stack id="compare" aria-label="Comparison" { (compared.in_words()) (compared.side_by_side()) }
+        }
         @else if let Some(Check { job, result: Some(result) }) = newest {
             (card::card("The way of the newest check", &html! { a href=(signed_in.path(&place::job(job.job_id))) { "All of it" } }, &timeline::timeline(result)))
         }
         (page.history(&checks, newest))
     })
-}
-
-/// A check of the row with its result.
-pub(super) struct Check {
-    pub(super) job: JobRecord,
-    pub(super) result: Option<JobResult>,
-}
-
-impl Check {
-    fn of(mut job: JobRecord) -> Self {
-        let result = job.result.take().and_then(|json| evidence::read(&json, job.job_id));
-        Self { job, result }
-    }
 }
 
 struct Page<'p, R: AtLeast> {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use store::{RowEdit, RowEdited};
 
 use super::ROWS;
+use super::bulk::FieldFault;
 use super::detail::{self, RowPath, RowView};
 use crate::console::fault::Fault;
 use crate::console::form::Form;
@@ -22,20 +23,32 @@ pub(in crate::console) struct Expected {
     accepted: String,
 }
 
+/// Edits with the fields that ask for them.
+type Edits = Vec<(&'static str, RowEdit)>;
+
 impl Expected {
     /// The edits, or the field at fault.
-    fn edits(&self) -> Result<Vec<(&'static str, RowEdit)>, (String, String)> {
-        let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let lines = self.parameters.lines().map(str::trim).filter(|line| !line.is_empty());
-        let required = lines
-            .map(|line| line.parse::<RequiredParameter>().map_err(|what| ("parameters".to_owned(), format!("“{line}” {what}."))))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(vec![
-            ("domain", RowEdit::ExpectedDomain(given(&self.domain))),
-            ("parameters", RowEdit::RequiredParameters(required)),
-            ("accepted", RowEdit::AcceptedUrl(given(&self.accepted))),
-        ])
+    fn edits(&self) -> Result<Edits, FieldFault> {
+        let mut edits = Self::some(Some(self.domain.clone()), Some(self.parameters.clone()))?;
+        edits.push(("accepted", RowEdit::AcceptedUrl(given(&self.accepted))));
+        Ok(edits)
     }
+
+    /// The edits of what is given, or the field at fault. An empty text takes the expectation away.
+    pub(super) fn some(domain: Option<String>, parameters: Option<String>) -> Result<Edits, FieldFault> {
+        let required = parameters.map(|text| {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            let read = |line: &str| line.parse::<RequiredParameter>().map_err(|what| ("parameters".to_owned(), format!("“{line}” {what}.")));
+            lines.map(read).collect::<Result<Vec<_>, _>>()
+        });
+        let domain = domain.map(|text| ("domain", RowEdit::ExpectedDomain(given(&text))));
+        let parameters = required.transpose()?.map(|required| ("parameters", RowEdit::RequiredParameters(required)));
+        Ok(domain.into_iter().chain(parameters).collect())
+    }
+}
+
+fn given(text: &str) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// `POST /console/{account}/rows/edit/{env}/{source}/{row}/expect`

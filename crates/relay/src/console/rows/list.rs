@@ -6,7 +6,7 @@ use domain::Role;
 use protocol::{NotReadyReason, UnixMillis};
 use store::{ConsoleRow, ConsoleRowPage, RowOrder};
 use ui::button::{self, Weight};
-use ui::field::{filter_bar, filter_select, filter_text};
+use ui::field::{checkbox, filter_bar, filter_day, filter_select, filter_text};
 use ui::table::{Column, Keep, Order, select_one, table, td, ticked_table};
 use ui::{Icon, Markup, Tone, badge, card, html, link, notice, number, pager, time};
 
@@ -103,27 +103,34 @@ impl View<'_> {
             (filter_select("conclusion", "Conclusion", &conclusions, &query.conclusion))
             (filter_select("ready", "Ready for ads", &[("", "any"), ("yes", "ready"), ("no", "not ready")], &query.ready))
             (filter_select("changed", "Changed", &[("", "any time"), ("day", "since yesterday"), ("week", "within a week")], &query.changed))
+            (filter_day("since", "Changed from", &query.since))
             @if sources.len() > 1 { (filter_select("source", "Source", &of_sources, &query.source)) }
             (filter_select("env", "Environment", &[("live", "live"), ("test", "test")], &query.env))
         };
         filter_bar(&self.path(""), &query.kept(), &filters, query.is_filtered())
     }
 
+    /// Each header asks for its order, and for the other way round once it has it.
     fn columns(&self) -> Vec<Column<'static>> {
         let order = self.query.order();
-        let by_key = match order {
-            RowOrder::Key => Some(Order::Rising),
-            RowOrder::KeyBack => Some(Order::Falling),
-            RowOrder::Change => None,
-        };
-        let other_way = if order == RowOrder::Key { "row-desc" } else { "row" };
         let sort = |word: &str| self.path(&self.query.with(|query| word.clone_into(&mut query.sort)));
+        let (by_key, other_key) = match order {
+            RowOrder::Key => (Some(Order::Rising), "row-desc"),
+            RowOrder::KeyBack => (Some(Order::Falling), "row"),
+            _ => (None, "row"),
+        };
+        let (by_check, other_check) = match order {
+            RowOrder::Checked => (Some(Order::Falling), "checked-asc"),
+            RowOrder::CheckedBack => (Some(Order::Rising), "checked"),
+            _ => (None, "checked"),
+        };
         vec![
-            Column::new("Row").sort(sort(other_way), by_key),
-            Column::new("Conclusion").sort(sort("changed"), (order == RowOrder::Change).then_some(Order::Falling)),
+            Column::new("Row").sort(sort(other_key), by_key),
+            Column::new("Conclusion").sort(sort("worst"), (order == RowOrder::Worst).then_some(Order::Falling)),
+            Column::new("Changed").keep(Keep::Wide).sort(sort("changed"), (order == RowOrder::Change).then_some(Order::Falling)),
             Column::new("Ready").keep(Keep::Medium),
             Column::new("Final URL").keep(Keep::Medium),
-            Column::new("Checked").keep(Keep::Medium),
+            Column::new("Checked").keep(Keep::Medium).sort(sort(other_check), by_check),
         ]
     }
 
@@ -145,8 +152,9 @@ impl View<'_> {
                 }
                 td {
                     (badge::conclusion_or_pending(row.conclusion))
-                    (changed(found, self.now))
+                    @if let Some(previous) = found.previous { span.cell-sub { "was " (ui::conclusion::words(previous)) } }
                 }
+                (td(Keep::Wide, &time::ago_or_dash(found.changed_at, self.now)))
                 (td(Keep::Medium, &readiness(&row.not_ready_reasons)))
                 (td(Keep::Medium, &html! { @match &row.final_url { Some(url) => (link::outside_cut(url)), None => { span.faint { "–" } } } }))
                 (td(Keep::Medium, &time::ago_or_dash(row.last_checked, self.now)))
@@ -155,11 +163,16 @@ impl View<'_> {
     }
 
     fn bulk(&self) -> Markup {
+        let all = format!("All that fit, on every page (up to {})", number::grouped(bulk::MOST_ROWS as u64));
         html! {
             form.bulk id=(BULK) method="post" action=(self.signed_in.path("/rows/act")) {
-                input type="hidden" name="back" value=(self.query.with(|_| ()));
-                p.bulk-count { span data-select-count { "Tick rows, then:" } }
+                input type="hidden" name="back" value=(self.query.here());
+                div.bulk-what {
+                    p.bulk-count { span data-select-count { "Tick rows, then:" } }
+                    (checkbox("scope", "all", &all, None, false))
+                }
                 (button::choice(Weight::Plain, Some(Icon::Working), "Check again", "act", "recheck"))
+                (button::choice(Weight::Plain, Some(Icon::Edit), "Expect", "act", "expect"))
                 (button::choice(Weight::Plain, Some(Icon::Check), "Accept where it lands", "act", "accept"))
                 (button::choice(Weight::Plain, Some(Icon::Skip), "Skip", "act", "skip"))
                 (button::choice(Weight::Plain, Some(Icon::Plus), "Take in again", "act", "unskip"))
@@ -196,17 +209,9 @@ impl View<'_> {
             (shown, _) => format!("{shown} rows"),
         };
         let first = (!self.query.after.is_empty()).then(|| self.path(&self.query.with(|_| ())));
+        let previous = self.query.previous().map(|query| self.path(&query));
         let next = found.next.as_ref().map(|place| self.path(&self.query.next(place)));
-        pager::pager(&shown, first.as_deref(), None, next.as_deref())
-    }
-}
-
-/// What the conclusion was, and since when it is another.
-fn changed(found: &ConsoleRow, now: UnixMillis) -> Markup {
-    html! {
-        @if let (Some(previous), Some(at)) = (found.previous, found.changed_at) {
-            span.cell-sub { "was " (ui::conclusion::words(previous)) ", " (time::ago(at, now)) }
-        }
+        pager::pager(&shown, first.as_deref(), previous.as_deref(), next.as_deref())
     }
 }
 

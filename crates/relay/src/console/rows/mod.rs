@@ -6,8 +6,8 @@ pub(super) mod export;
 pub(super) mod import;
 pub(super) mod list;
 
+mod ask;
 mod bulk;
-mod compare;
 mod csv_text;
 mod query;
 

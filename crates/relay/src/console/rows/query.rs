@@ -12,6 +12,10 @@ pub(super) const PAGE_ROWS: usize = 50;
 /// Characters of a text to look for; longer ones find nothing that a person would type.
 const MAX_TEXT: usize = 200;
 const DAY_MILLIS: i64 = 86_400_000;
+/// Pages back that an address remembers.
+const MAX_TRAIL: usize = 10;
+/// The first page, in a trail.
+const FIRST: &str = "0";
 
 /// The query as it stands in the address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -23,10 +27,14 @@ pub(in crate::console) struct RowQuery {
     pub(super) source: String,
     pub(super) ready: String,
     pub(super) changed: String,
+    /// A day, `2026-05-26` in UTC: what has changed from its beginning on. Goes before `changed`.
+    pub(super) since: String,
     pub(super) q: String,
     pub(super) sort: String,
     /// Where the page begins: behind this row.
     pub(super) after: String,
+    /// Where the pages before this one began, the last at the end, joined by commas; the first page begins nowhere.
+    pub(super) trail: String,
     /// What was done just now, as a word and a number.
     pub(super) did: String,
 }
@@ -52,9 +60,20 @@ impl RowQuery {
         match self.sort.as_str() {
             "row-desc" => RowOrder::KeyBack,
             "changed" => RowOrder::Change,
-            _ if self.changed.is_empty() => RowOrder::Key,
+            "checked" => RowOrder::Checked,
+            "checked-asc" => RowOrder::CheckedBack,
+            "worst" => RowOrder::Worst,
+            _ if self.changed_since(UnixMillis(0)).is_none() => RowOrder::Key,
             _ => RowOrder::Change,
         }
+    }
+
+    fn changed_since(&self, now: UnixMillis) -> Option<UnixMillis> {
+        ui::time::beginning_of_day(&self.since).or_else(|| match self.changed.as_str() {
+            "day" => Some(now.plus_millis(-DAY_MILLIS)),
+            "week" => Some(now.plus_millis(-7 * DAY_MILLIS)),
+            _ => None,
+        })
     }
 
     /// What the store is asked.
@@ -80,11 +99,7 @@ impl RowQuery {
                 _ => None,
             },
             text: given(&self.q.trim().chars().take(MAX_TEXT).collect::<String>()),
-            changed_since: match self.changed.as_str() {
-                "day" => Some(now.plus_millis(-DAY_MILLIS)),
-                "week" => Some(now.plus_millis(-7 * DAY_MILLIS)),
-                _ => None,
-            },
+            changed_since: self.changed_since(now),
             after: place(&self.after),
             limit: PAGE_ROWS,
         }
@@ -92,22 +107,39 @@ impl RowQuery {
 
     /// Whether anything is left out of what there is.
     pub(super) fn is_filtered(&self) -> bool {
-        let filters = [&self.class, &self.conclusion, &self.source, &self.ready, &self.changed, &self.q];
+        let filters = [&self.class, &self.conclusion, &self.source, &self.ready, &self.changed, &self.since, &self.q];
         filters.iter().any(|filter| !filter.is_empty())
     }
 
     /// The query with one part changed and the page set back to the first.
     pub(super) fn with(&self, change: impl FnOnce(&mut Self)) -> String {
-        let mut changed = Self { after: String::new(), did: String::new(), ..self.clone() };
+        let mut changed = Self { after: String::new(), trail: String::new(), did: String::new(), ..self.clone() };
         change(&mut changed);
         changed.to_string()
     }
 
     /// The query of the next page.
     pub(super) fn next(&self, place: &RowPlace) -> String {
-        let RowPlace { past_prefix, changed_at, source, row_id } = place;
-        let after = format!("{}.{changed_at}.{}.{}", u8::from(*past_prefix), segment(source).replace('.', "%2E"), segment(row_id));
-        self.with(|query| query.after = after)
+        let RowPlace { past_prefix, at, source, row_id } = place;
+        let after = format!("{}.{at}.{}.{}", u8::from(*past_prefix), segment(source).replace('.', "%2E"), segment(row_id));
+        let mut trail: Vec<&str> = self.trail.split(',').filter(|_| !self.trail.is_empty()).collect();
+        trail.push(if self.after.is_empty() { FIRST } else { &self.after });
+        // Whoever has gone further than that goes back to the first page, or by their browser.
+        let kept = trail.split_off(trail.len().saturating_sub(MAX_TRAIL));
+        self.with(|query| (query.after, query.trail) = (after, kept.join(",")))
+    }
+
+    /// The query of the page before this one; none: on the first, and when the way back is no longer known.
+    pub(super) fn previous(&self) -> Option<String> {
+        let (trail, last) = self.trail.rsplit_once(',').unwrap_or(("", &self.trail));
+        let after = if last == FIRST { "" } else { last };
+        (!last.is_empty()).then(|| self.with(|query| (query.after, query.trail) = (after.to_owned(), trail.to_owned())))
+    }
+
+    /// The query of this very page, as it was asked for.
+    pub(super) fn here(&self) -> String {
+        let here = Self { did: String::new(), ..self.clone() };
+        here.to_string()
     }
 
     /// What goes along with the filters' form.
@@ -126,9 +158,11 @@ impl std::fmt::Display for RowQuery {
             ("source", &self.source),
             ("ready", &self.ready),
             ("changed", &self.changed),
+            ("since", &self.since),
             ("q", &self.q),
             ("sort", &self.sort),
             ("after", &self.after),
+            ("trail", &self.trail),
             ("did", &self.did),
         ];
         let mut sign = '?';
@@ -143,10 +177,10 @@ impl std::fmt::Display for RowQuery {
 /// Reads what [`RowQuery::next`] wrote. The source's own dots are encoded; the row id is whatever stands behind the third.
 fn place(text: &str) -> Option<RowPlace> {
     let mut parts = text.splitn(3, '.');
-    let (past_prefix, changed_at, rest) = (parts.next()? == "1", parts.next()?.parse().ok()?, parts.next()?);
+    let (past_prefix, at, rest) = (parts.next()? == "1", parts.next()?.parse().ok()?, parts.next()?);
     let (source, row_id) = rest.split_once('.')?;
     let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8().ok().map(|text| text.into_owned());
-    Some(RowPlace { past_prefix, changed_at, source: decode(source)?, row_id: decode(row_id)? })
+    Some(RowPlace { past_prefix, at, source: decode(source)?, row_id: decode(row_id)? })
 }
 
 #[cfg(test)]
@@ -156,14 +190,44 @@ mod tests {
     #[test]
     fn a_place_comes_back_from_the_address() {
         for (source, row_id) in [("csv", "a"), ("google_sheets", "a.b/c d"), ("platform_api", "ü…")] {
-            let wanted = RowPlace { past_prefix: true, changed_at: 7, source: source.to_owned(), row_id: row_id.to_owned() };
+            let wanted = RowPlace { past_prefix: true, at: 7, source: source.to_owned(), row_id: row_id.to_owned() };
             let query = RowQuery::default().next(&wanted);
-            let after = query.strip_prefix("?after=").unwrap();
+            let (after, trail) = query.strip_prefix("?after=").unwrap().split_once('&').unwrap();
+            assert_eq!(trail, "trail=0");
             let decoded = percent_encoding::percent_decode_str(after).decode_utf8().unwrap();
             assert_eq!(place(&decoded), Some(wanted));
         }
         assert_eq!(place("x"), None);
         assert_eq!(place("1.2.a"), None);
+    }
+
+    #[test]
+    fn the_way_back_leads_over_every_page_before() {
+        let place = |row: &str| RowPlace { past_prefix: true, at: 0, source: "csv".to_owned(), row_id: row.to_owned() };
+        let read = |query: &str| -> RowQuery { serde_urlencoded(query) };
+        let mut query = RowQuery { class: "bad".to_owned(), ..RowQuery::default() };
+        let mut pages = vec![query.to_string()];
+        for row in ["a,b", "c", "d"] {
+            let next = query.next(&place(row));
+            pages.push(next.clone());
+            query = read(&next);
+        }
+        while let Some(previous) = query.previous() {
+            pages.pop();
+            assert_eq!(Some(&previous), pages.last());
+            query = read(&previous);
+        }
+        assert_eq!(pages.len(), 1);
+        for number in 0..100 {
+            query = read(&query.next(&place(&number.to_string())));
+        }
+        assert_eq!(query.trail.split(',').count(), MAX_TRAIL);
+    }
+
+    /// As a page reads its query.
+    fn serde_urlencoded(query: &str) -> RowQuery {
+        let uri = format!("/rows{query}").parse().unwrap();
+        axum::extract::Query::<RowQuery>::try_from_uri(&uri).unwrap().0
     }
 
     #[test]

@@ -99,3 +99,100 @@ async fn a_person_skips_takes_in_and_expects() {
     let text = owner.get(&page).await.text();
     assert!(text.contains("shop.example") && text.contains("gclid\nsub=7"), "{text}");
 }
+
+/// The rows of a list of ids, from a file, in this order of importing.
+async fn imported(stage: &Stage, owner: &mut Browser, rows: usize) {
+    let lines: String = (0..rows).map(|number| format!("row-{number:03},https://trk.example/{number}\n")).collect();
+    let csv = format!("row,url\n{lines}");
+    let fields = [("csv", csv.as_str()), ("step", "go"), ("import", "t1"), ("row", "0"), ("url", "1"), ("domain", ""), ("offer", ""), ("required", "")];
+    assert_eq!(owner.post(&stage.console("/rows/import"), &fields).await.status, 303);
+}
+
+/// Paths that a page leads to, by the words of the link.
+fn leads(page: &str, words: &str) -> Option<String> {
+    let end = page.find(&format!("<span>{words}</span>"))?;
+    let start = page[..end].rfind("href=\"")? + 6;
+    Some(page[start..].split('"').next()?.replace("&amp;", "&"))
+}
+
+/// The ids of the rows that a page shows.
+fn shown(page: &str) -> Vec<String> {
+    page.split("aria-label=\"Select row-").skip(1).filter_map(|rest| rest.split('"').next()).map(|id| format!("row-{id}")).collect()
+}
+
+on_both_databases! {
+    async fn pages_lead_on_and_back_in_every_order(stage) {
+        let mut owner = stage.owner("ada").await;
+        imported(&stage, &mut owner, 120).await;
+        for sort in ["", "row-desc", "worst"] {
+            let mut path = stage.console(&format!("/rows?sort={sort}"));
+            let mut pages = Vec::new();
+            loop {
+                let page = owner.get(&path).await.text();
+                pages.push(shown(&page));
+                match leads(&page, "Next") {
+                    Some(next) => path = next,
+                    None => break,
+                }
+            }
+            assert_eq!(pages.iter().map(Vec::len).collect::<Vec<_>>(), [50, 50, 20], "{sort}");
+            for expected in pages.iter().rev().skip(1) {
+                let page = owner.get(&path).await.text();
+                path = leads(&page, "Previous").unwrap();
+                assert_eq!(&shown(&owner.get(&path).await.text()), expected, "{sort}");
+            }
+            assert_eq!(leads(&owner.get(&path).await.text(), "Previous"), None, "{sort}");
+        }
+        let none = owner.get(&stage.console("/rows?sort=checked")).await.text();
+        assert!(shown(&none).is_empty() && none.contains("No row fits"), "nothing was checked yet: {none}");
+    }
+
+    async fn what_is_done_to_all_that_fit_is_counted_first(stage) {
+        let mut owner = stage.owner("ada").await;
+        imported(&stage, &mut owner, 70).await;
+        let act = stage.console("/rows/act");
+        let back = "?env=live&q=row-06";
+        let asked = owner.post(&act, &[("scope", "all"), ("back", back), ("act", "skip")]).await.text();
+        assert!(asked.contains("Skip 10 rows?"), "{asked}");
+        let rechecked = owner.post(&act, &[("scope", "all"), ("back", back), ("act", "recheck")]).await.text();
+        assert!(rechecked.contains("Check 10 rows again?"), "{rechecked}");
+        // What is confirmed is what was counted, whatever fits by then.
+        let values: Vec<String> = asked.split("name=\"row\" value=\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
+        assert_eq!(values.len(), 10);
+        let mut fields: Vec<(&str, &str)> = values.iter().map(|value| ("row", value.as_str())).collect();
+        fields.extend([("act", "skip"), ("confirmed", "yes"), ("scope", "all"), ("back", back), ("reason", "paused")]);
+        let done = owner.post(&act, &fields).await;
+        let to = stage.console(&format!("/rows{back}&did=skipped-10"));
+        assert_eq!(done.header("location"), Some(to.as_str()), "{}", done.text());
+        let skipped = owner.get(&stage.console("/rows?class=skipped")).await.text();
+        assert_eq!(shown(&skipped).len(), 10);
+        let many = owner.post(&act, &[("scope", "all"), ("back", "?env=live"), ("act", "unskip")]).await.text();
+        assert!(many.contains("Take 70 rows in again?"), "{many}");
+        assert_eq!(owner.post(&act, &[("scope", "all"), ("back", "?env=live&q=nothing"), ("act", "skip")]).await.status, 303);
+    }
+
+    async fn many_rows_are_expected_the_same_of(stage) {
+        let mut owner = stage.owner("ada").await;
+        imported(&stage, &mut owner, 3).await;
+        let act = stage.console("/rows/act");
+        let rows = [("row", "live/csv/row-000"), ("row", "live/csv/row-001"), ("act", "expect")];
+        let asked = owner.post(&act, &rows).await.text();
+        assert!(asked.contains("What is expected of 2 rows?"), "{asked}");
+        let send = |fields: &[(&'static str, &'static str)]| [&rows[..], &[("confirmed", "yes")], fields].concat();
+        let nothing = owner.post(&act, &send(&[("domain", "shop.example")])).await;
+        assert!(nothing.status == 422 && nothing.text().contains("Tick what shall be changed"), "{}", nothing.text());
+        let wrong = owner.post(&act, &send(&[("set-domain", "yes"), ("domain", "https://<b>/")])).await;
+        assert!(wrong.status == 422 && wrong.text().contains("aria-invalid") && !wrong.text().contains("<b>"), "{}", wrong.text());
+        let fields = [("set-domain", "yes"), ("domain", "shop.example"), ("set-parameters", "yes"), ("parameters", "gclid\nsub=7")];
+        let saved = owner.post(&act, &send(&fields)).await;
+        assert!(saved.header("location").is_some_and(|to| to.ends_with("did=expected-2")), "{}", saved.text());
+        for (row, is_expected) in [("row-000", true), ("row-001", true), ("row-002", false)] {
+            let page = owner.get(&row_path(&stage, row)).await.text();
+            assert_eq!((page.contains("shop.example"), page.contains("gclid\nsub=7")), (is_expected, is_expected), "{row}");
+        }
+        // One part alone leaves the other as it is.
+        assert_eq!(owner.post(&act, &send(&[("set-domain", "yes"), ("domain", "")])).await.status, 303);
+        let page = owner.get(&row_path(&stage, "row-000")).await.text();
+        assert!(!page.contains("value=\"shop.example\"") && page.contains("gclid\nsub=7"), "{page}");
+    }
+}

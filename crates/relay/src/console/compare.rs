@@ -3,21 +3,34 @@
 use protocol::{Hop, JobResult};
 use ui::{Markup, Tone, badge, card, html, notice, time, timeline};
 
-use super::detail::Check;
+use super::evidence::Check;
 
-/// The newest check beside an earlier one.
-pub(super) fn side_by_side(newest: &Check, earlier: &Check) -> Markup {
-    let (Some(now), Some(then)) = (&newest.result, &earlier.result) else { return html! {} };
-    let half = |name: &str, check: &Check, result: &JobResult| {
-        card::card(name, &html! { (badge::conclusion(result.conclusion)) (time::time(check.job.created_at)) }, &timeline::timeline(result))
-    };
-    html! {
-        section id="compare" aria-label="Comparison" {
-            div.stack {
-                (told(first_difference(&then.hops, &now.hops)))
-                div.side { (half("Earlier", earlier, then)) (half("Newest", newest, now)) }
-            }
-        }
+/// A check beside an earlier one of the same row.
+pub(super) struct Comparison<'c> {
+    later: (&'c Check, &'c JobResult),
+    earlier: (&'c Check, &'c JobResult),
+    difference: Difference,
+}
+
+impl<'c> Comparison<'c> {
+    /// None: one of the two has no result.
+    pub(super) fn of(later: &'c Check, earlier: &'c Check) -> Option<Self> {
+        let (now, then) = (later.result.as_ref()?, earlier.result.as_ref()?);
+        Some(Self { later: (later, now), earlier: (earlier, then), difference: first_difference(&then.hops, &now.hops) })
+    }
+
+    /// Where they part, in a sentence.
+    pub(super) fn in_words(&self) -> Markup {
+        told(&self.difference)
+    }
+
+    /// Both chains, the hop marked at which they part.
+    pub(super) fn side_by_side(&self) -> Markup {
+        let half = |name: &str, id: &str, (check, result): (&Check, &JobResult)| {
+            let actions = html! { (badge::conclusion(result.conclusion)) (time::time(check.job.created_at)) };
+            card::card(name, &actions, &timeline::marked(result, id, self.difference.hop()))
+        };
+        html! { div.side { (half("Earlier", "earlier", self.earlier)) (half("Later", "later", self.later)) } }
     }
 }
 
@@ -30,6 +43,16 @@ enum Difference {
     At(usize, &'static str),
     /// One goes on after this many hops.
     Longer(usize),
+}
+
+impl Difference {
+    /// The first hop that is another, or that only one of them has.
+    const fn hop(&self) -> Option<usize> {
+        match self {
+            Self::None => None,
+            Self::At(hop, _) | Self::Longer(hop) => Some(*hop),
+        }
+    }
 }
 
 fn first_difference(then: &[Hop], now: &[Hop]) -> Difference {
@@ -53,7 +76,7 @@ fn without_query(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
 }
 
-fn told(difference: Difference) -> Markup {
+fn told(difference: &Difference) -> Markup {
     match difference {
         Difference::None => notice::notice(
             Tone::Ok,
