@@ -30,9 +30,9 @@ pub enum RowOrder {
     KeyBack,
     /// The newest change of conclusion first.
     Change,
-    /// Checked last, first. Rows that were never checked are not among them.
+    /// Checked last, first, among the first rows by key: see [`ConsoleRowPage::is_part`].
     Checked,
-    /// Checked longest ago, first; without those that never were.
+    /// Checked longest ago, first, and before those what was never checked; among the first rows by key, as well.
     CheckedBack,
     /// Bad ones first, then those to review, then the inconclusive, then the others; each by source and row id.
     Worst,
@@ -99,6 +99,9 @@ pub struct ConsoleRowPage {
     pub next: Option<RowPlace>,
     /// How many rows were looked at.
     pub looked_at: usize,
+    /// Whether the order holds among the first rows that fit, and not among all. An index on the last check would move with
+    /// every check, and cost more than all else that a report does to its row (ADR 17).
+    pub is_part: bool,
 }
 
 /// How many rows want a look; each up to [`Attention::BOUND`].
@@ -141,7 +144,43 @@ pub(crate) async fn page(
     (filter, now): &(ConsoleRowFilter, UnixMillis),
 ) -> Result<ConsoleRowPage, StoreError> {
     let freshness_millis = channel::of(session, settings, &filter.account).await?.freshness_millis();
-    let mut search = Search { filter, now: *now, freshness_millis, phase: None, page: ConsoleRowPage::default() };
+    let by_check = matches!(filter.order, RowOrder::Checked | RowOrder::CheckedBack);
+    if !by_check {
+        return found(session, filter, *now, freshness_millis).await;
+    }
+    let first = ConsoleRowFilter { order: RowOrder::Key, after: None, limit: LOOKED_AT, ..filter.clone() };
+    Ok(sorted(found(session, &first, *now, freshness_millis).await?, filter))
+}
+
+/// The page of what was found that begins behind the filter's place, by the last check.
+fn sorted(found: ConsoleRowPage, filter: &ConsoleRowFilter) -> ConsoleRowPage {
+    let key = |row: &ConsoleRow| (row.row.last_checked.map_or(0, |at| at.0), row.row.source.clone(), row.row.row_id.clone());
+    let mut rows = found.rows;
+    rows.sort_by_cached_key(key);
+    if filter.order == RowOrder::Checked {
+        rows.reverse();
+    }
+    let behind = filter.after.as_ref().map(|place| (place.at, place.source.clone(), place.row_id.clone()));
+    let is_behind = |row: &ConsoleRow| match (&behind, filter.order) {
+        (None, _) => true,
+        (Some(place), RowOrder::Checked) => key(row) < *place,
+        (Some(place), _) => key(row) > *place,
+    };
+    let mut rows: Vec<ConsoleRow> = rows.into_iter().filter(is_behind).take(filter.limit + 1).collect();
+    let has_more = rows.len() > filter.limit;
+    rows.truncate(filter.limit);
+    let last = rows.last().filter(|_| has_more).map(key);
+    let next = last.map(|(at, source, row_id)| RowPlace { past_prefix: true, at, source, row_id });
+    ConsoleRowPage { rows, next, looked_at: found.looked_at, is_part: found.next.is_some() }
+}
+
+async fn found(
+    session: &mut Session<'_>,
+    filter: &ConsoleRowFilter,
+    now: UnixMillis,
+    freshness_millis: i64,
+) -> Result<ConsoleRowPage, StoreError> {
+    let mut search = Search { filter, now, freshness_millis, phase: None, page: ConsoleRowPage::default() };
     let start = filter.after.clone();
     if filter.text.is_some() && !start.as_ref().is_some_and(|place| place.past_prefix) && search.goes_by_key() {
         if search.with_prefix(session, start).await? {
@@ -171,8 +210,6 @@ enum Along {
     Key,
     KeyBack,
     Change,
-    Check,
-    CheckBack,
     Class(Class),
     Skipped,
 }
@@ -244,14 +281,13 @@ impl Search<'_> {
         let of_class = filter.class.flatten().or(filter.conclusion.map(Conclusion::class));
         Some(match (filter.order, of_class) {
             (RowOrder::Change, _) => Along::Change,
-            (RowOrder::Checked, _) => Along::CheckBack,
-            (RowOrder::CheckedBack, _) => Along::Check,
             _ if filter.changed_since.is_some() => Along::Change,
             (_, Some(Class::Skipped)) => Along::Skipped,
             (_, Some(class @ (Class::Review | Class::Inconclusive | Class::Bad))) => Along::Class(class),
             (RowOrder::KeyBack, _) => Along::KeyBack,
             (RowOrder::Worst, None) if filter.class.is_none() => return None,
-            (RowOrder::Key | RowOrder::Worst, _) => Along::Key,
+            // By the last check what is found by key is sorted.
+            (RowOrder::Key | RowOrder::Worst | RowOrder::Checked | RowOrder::CheckedBack, _) => Along::Key,
         })
     }
 
@@ -321,11 +357,6 @@ impl Search<'_> {
         // A source's rows stand together: begin before its first one.
         let source = place.map_or_else(|| filter.source.as_deref().unwrap_or_default(), |place| place.source.as_str());
         let by_key = |statement: &'static Statement| (statement, vec![account, environment, source.into(), row_id.into(), most]);
-        // Sources stand mixed among moments: begin before every one of them, or behind.
-        let by_moment = |statement: &'static Statement, first: i64| {
-            let (at, source, row_id) = place.map_or((first, "", ""), |place| (place.at, place.source.as_str(), place.row_id.as_str()));
-            (statement, vec![account, environment, at.into(), source.into(), row_id.into(), most])
-        };
         let (statement, parameters) = match along {
             Along::Key => by_key(&statement::ROWS_FOUND),
             Along::Skipped => by_key(&statement::ROWS_SKIPPED),
@@ -342,12 +373,11 @@ impl Search<'_> {
                 };
                 (&statement::ROWS_FOUND_BACK, vec![account, environment, source.into(), row_id.into(), most])
             }
-            Along::Check => by_moment(&statement::ROWS_BY_CHECK, i64::MIN),
-            Along::CheckBack => by_moment(&statement::ROWS_BY_CHECK_BACK, i64::MAX),
+            // Sources stand mixed among moments: begin behind every one of them.
             Along::Change => {
-                let (statement, mut parameters) = by_moment(&statement::ROWS_BY_CHANGE, i64::MAX);
-                parameters.insert(2, filter.changed_since.unwrap_or(UnixMillis(0)).into());
-                (statement, parameters)
+                let since = filter.changed_since.unwrap_or(UnixMillis(0));
+                let (before, source, row_id) = place.map_or((i64::MAX, "", ""), |place| (place.at, &place.source, &place.row_id));
+                (&statement::ROWS_BY_CHANGE, vec![account, environment, since.into(), before.into(), source.into(), row_id.into(), most])
             }
         };
         session.rows(statement, &parameters).await
@@ -356,7 +386,6 @@ impl Search<'_> {
     fn place_of(&self, row: &ConsoleRow, along: Along) -> RowPlace {
         let at = match along {
             Along::Change => row.changed_at.map_or(0, |at| at.0),
-            Along::Check | Along::CheckBack => row.row.last_checked.map_or(0, |at| at.0),
             _ => self.phase.and_then(|phase| i64::try_from(phase).ok()).unwrap_or_default(),
         };
         RowPlace { past_prefix: true, at, source: row.row.source.clone(), row_id: row.row.row_id.clone() }
@@ -366,10 +395,9 @@ impl Search<'_> {
         read(row, self.now, self.freshness_millis)
     }
 
-    /// Behind the rows of the one source that is asked for, nothing fits any more. Among moments, sources are mixed.
+    /// Behind the rows of the one source that is asked for, nothing fits any more. By change, sources are mixed.
     fn is_past_source(&self, along: Along, row: &ConsoleRow) -> bool {
-        let is_mixed = matches!(along, Along::Change | Along::Check | Along::CheckBack);
-        !is_mixed && self.filter.source.as_ref().is_some_and(|source| *source != row.row.source)
+        along != Along::Change && self.filter.source.as_ref().is_some_and(|source| *source != row.row.source)
     }
 
     /// Whether an earlier page has shown it for its row id.
@@ -435,12 +463,7 @@ pub(crate) async fn of_key(
     one(session, key, *now, freshness_millis).await
 }
 
-async fn one(
-    session: &mut Session<'_>,
-    key: &RowKey,
-    now: UnixMillis,
-    freshness_millis: i64,
-) -> Result<Option<ConsoleRow>, StoreError> {
+async fn one(session: &mut Session<'_>, key: &RowKey, now: UnixMillis, freshness_millis: i64) -> Result<Option<ConsoleRow>, StoreError> {
     session.row(&statement::ROW, &key.values()).await?.map(|row| read(&row, now, freshness_millis)).transpose()
 }
 

@@ -107,31 +107,39 @@ pub(crate) async fn one(
 /// A page of the account's jobs.
 pub(crate) async fn page(session: &mut Session<'_>, filter: &JobFilter) -> Result<JobRecordPage, StoreError> {
     // No id is above this one: the first page begins before it.
-    let before = filter.before.unwrap_or(JobId::from_bytes([0xff; 16]));
-    let common = [(&filter.account).into(), (&before).into(), SCANNED_JOBS.into()];
-    let rows = match &filter.row_id {
-        Some(row_id) => session.rows(&statement::JOB_PAGE_OF_ROW, &[common[0], common[1], common[2], row_id.into()]).await?,
-        None => session.rows(&statement::JOB_PAGE, &common).await?,
-    };
-    let scanned_all = rows.len() < usize::try_from(SCANNED_JOBS).unwrap_or(usize::MAX);
+    let mut before = filter.before.unwrap_or(JobId::from_bytes([0xff; 16]));
     let mut page = JobRecordPage { jobs: Vec::new(), next: None };
-    for row in &rows {
-        if page.jobs.len() == filter.limit {
-            page.next = page.jobs.last().map(|job| job.job_id);
+    let mut left = SCANNED_JOBS;
+    // Most pages are full after a few more jobs than they show; only a filter that fits few looks at all that it may.
+    let mut stretch = i64::try_from(filter.limit * 4 + 1).unwrap_or(SCANNED_JOBS).min(SCANNED_JOBS);
+    'looking: while left > 0 {
+        let common = [(&filter.account).into(), (&before).into(), stretch.into()];
+        let rows = match &filter.row_id {
+            Some(row_id) => session.rows(&statement::JOB_PAGE_OF_ROW, &[common[0], common[1], common[2], row_id.into()]).await?,
+            None => session.rows(&statement::JOB_PAGE, &common).await?,
+        };
+        for row in &rows {
+            if page.jobs.len() == filter.limit {
+                page.next = page.jobs.last().map(|job| job.job_id);
+                break 'looking;
+            }
+            let job = record_without_result(row)?;
+            before = job.job_id;
+            let conclusion: Option<String> = row.get(9)?;
+            let fits = job.environment == filter.environment
+                && filter.state.is_none_or(|state| state == job.state)
+                && filter.source.as_ref().is_none_or(|source| *source == job.source)
+                && filter.conclusion.is_none_or(|wanted| conclusion.as_deref() == Some(wanted.code()));
+            if fits {
+                page.jobs.push(job);
+            }
+        }
+        if i64::try_from(rows.len()).is_ok_and(|found| found < stretch) {
             break;
         }
-        let job = record_without_result(row)?;
-        let conclusion: Option<String> = row.get(9)?;
-        let fits = job.environment == filter.environment
-            && filter.state.is_none_or(|state| state == job.state)
-            && filter.source.as_ref().is_none_or(|source| *source == job.source)
-            && filter.conclusion.is_none_or(|wanted| conclusion.as_deref() == Some(wanted.code()));
-        if fits {
-            page.jobs.push(job);
-        }
-    }
-    if page.next.is_none() && !scanned_all {
-        page.next = rows.last().map(|row| row.get(0)).transpose()?;
+        left -= stretch;
+        stretch = left;
+        page.next = (left == 0).then_some(before);
     }
     // Results may be large: only those of the page are read, not those of every job it looked at.
     let account = &filter.account;

@@ -136,8 +136,6 @@ statements! {
     shared ROWS_FOUND_BACK = "rows/found_back";
     shared ROWS_BY_CLASS = "rows/by_class";
     shared ROWS_BY_CHANGE = "rows/by_change";
-    shared ROWS_BY_CHECK = "rows/by_check";
-    shared ROWS_BY_CHECK_BACK = "rows/by_check_back";
     shared ROWS_SKIPPED = "rows/skipped";
     shared COUNT_CLASS = "rows/count_class";
     shared COUNT_CHANGED = "rows/count_changed";

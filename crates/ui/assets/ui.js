@@ -129,6 +129,12 @@
     if (target && file) document.getElementById(target).value = await file.text();
   });
 
+  // Whether the service can be reached: the browser says so for the machine, a stream of events for the service.
+  const offline = document.querySelector("[data-offline] > p");
+  const reached = (is) => { if (offline) offline.hidden = is; };
+  addEventListener("offline", () => reached(false));
+  addEventListener("online", () => reached(true));
+
   // Live parts: when the service says that something happened, the page is asked for again and those parts are exchanged.
   // What a person types or has ticked stays, since such parts are not marked live. Reconnecting is the browser's own work.
   const parts = [...document.querySelectorAll("[data-live]")];
@@ -137,6 +143,7 @@
     const renew = async () => {
       waiting = 0;
       const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
+      reached(answer !== null);
       if (!answer?.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of document.querySelectorAll("[data-live]")) {
@@ -152,6 +159,8 @@
     const stream = new EventSource(parts[0].dataset.live);
     // Opened again after the service was away: what happened meanwhile is looked up.
     for (const kind of ["job", "reset", "message", "open"]) stream.addEventListener(kind, hear);
+    stream.addEventListener("open", () => reached(true));
+    stream.addEventListener("error", () => reached(false));
     addEventListener("pagehide", () => stream.close());
   }
 

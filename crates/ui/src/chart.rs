@@ -149,23 +149,31 @@ fn tenths(value: u64) -> String {
     format!("{}.{}", value / 10, value % 10)
 }
 
-/// A line a series: how figures move over time.
+/// Steps in a row that have any figure.
+fn stretches(chart: &Chart<'_>) -> Vec<std::ops::Range<usize>> {
+    let has_figure = |step: &usize| chart.series.iter().any(|series| chart.value(series, *step) > 0);
+    let steps: Vec<usize> = (0..chart.steps.len()).filter(has_figure).collect();
+    steps.chunk_by(|one, next| one + 1 == *next).filter_map(|stretch| Some(*stretch.first()?..*stretch.last()? + 1)).collect()
+}
+
+/// A line a series: how figures move over time. Where no series has a figure there is none, and no line.
 #[must_use]
 pub fn lines(chart: &Chart<'_>) -> Markup {
     let top = round_up(chart.series.iter().flat_map(|series| series.values.iter().copied()).max().unwrap_or_default());
     let last = chart.steps.len().saturating_sub(1).max(1) as u64;
     let slot = WIDTH / last;
-    let points = |series: &Series<'_>| -> String {
-        let point = |step: usize| {
-            let y = HEIGHT * 10 - share(chart.value(series, step), top, HEIGHT * 10);
-            format!("{},{}", step as u64 * WIDTH / last, tenths(y))
-        };
-        (0..chart.steps.len()).map(point).collect::<Vec<_>>().join(" ")
+    let point = |series: &Series<'_>, step: usize| {
+        let y = HEIGHT * 10 - share(chart.value(series, step), top, HEIGHT * 10);
+        format!("{},{}", step as u64 * WIDTH / last, tenths(y))
     };
+    let stretches = stretches(chart);
     let drawing = html! {
         @for series in &chart.series {
-            @if chart.series.len() == 1 { polygon class={ "area " (series.tone.class()) } points={ "0," (HEIGHT) " " (points(series)) " " (WIDTH) "," (HEIGHT) } {} }
-            polyline class={ "line " (series.tone.class()) } points=(points(series)) {}
+            @for stretch in &stretches {
+                // A line of one point is a dot: its ends are round.
+                @let points = stretch.clone().chain(std::iter::once(stretch.end - 1)).map(|step| point(series, step)).collect::<Vec<_>>().join(" ");
+                polyline class={ "line " (series.tone.class()) } points=(points) {}
+            }
         }
         @for step in 0..chart.steps.len() {
             g.bar {
@@ -239,6 +247,14 @@ mod tests {
             let (bars, lines) = (bars(&chart(values.clone())).into_string(), lines(&chart(values)).into_string());
             assert!(bars.contains("role=\"img\"") && lines.contains("<table"), "{bars} {lines}");
         }
+    }
+
+    #[test]
+    fn a_line_is_not_drawn_where_nothing_is_known() {
+        assert_eq!(stretches(&chart(vec![0, 3, 4, 0, 5, 0])), [1..3, 4..5]);
+        let drawn = lines(&chart(vec![0, 3, 4, 0, 5, 0])).into_string();
+        assert_eq!(drawn.matches("<polyline").count(), 2, "{drawn}");
+        assert!(!lines(&chart(vec![0; 5])).into_string().contains("<polyline"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::Icon;
+use crate::button::{Weight, submit};
 
 /// The question. `action` gets the post, `fields` go along, `cancel` is where "no" leads.
 pub struct Question<'a> {
@@ -24,9 +25,19 @@ pub struct Question<'a> {
     pub form_extras: Markup,
 }
 
-/// The page's content.
+/// The page's content, when the deed takes something away.
 #[must_use]
 pub fn question(question: &Question<'_>) -> Markup {
+    asked(question, &submit(Weight::Danger, Some(Icon::Warning), question.deed))
+}
+
+/// The page's content, when nothing is lost by the deed: it wants to be known, not warned of.
+#[must_use]
+pub fn choice(question: &Question<'_>) -> Markup {
+    asked(question, &submit(Weight::Main, None, question.deed))
+}
+
+fn asked(question: &Question<'_>, deed: &Markup) -> Markup {
     html! {
         section.confirm {
             h1 { (question.title) }
@@ -36,7 +47,7 @@ pub fn question(question: &Question<'_>) -> Markup {
                 @for (name, value) in question.fields { input type="hidden" name=(name) value=(value); }
                 (question.asks)
                 div.form-actions {
-                    button.button.danger type="submit" { (Icon::Warning) span { (question.deed) } }
+                    (deed)
                     a.button href=(question.cancel) { "Keep it as it is" }
                 }
             }

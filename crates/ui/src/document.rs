@@ -83,6 +83,7 @@ pub fn document(site: &Site<'_>, page: &Page<'_>, main: Markup) -> Markup {
                         (footer(site, page))
                     }
                 }
+                (offline())
             }
         }
     }
@@ -112,15 +113,23 @@ fn head(site: &Site<'_>, page: &Page<'_>) -> Markup {
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content=(page.theme.color_scheme());
             // No styles by script (the policy forbids them), no history of its own, and requests to this origin alone.
-            meta name="htmx-config" content=r#"{"includeIndicatorCSS":false,"history":false,"mode":"same-origin"}"#;
+            @if page.live { meta name="htmx-config" content=r#"{"includeIndicatorCSS":false,"history":false,"mode":"same-origin"}"#; }
             title { (page.title) " · Link Peeler " (site.name) }
             link rel="icon" type="image/svg+xml" href=(assets::path("favicon.svg"));
             link rel="stylesheet" href=(assets::path("ui.css"));
             script src=(assets::path("ui.js")) defer {}
-            script src=(assets::path("htmx.js")) defer {}
-            @if page.live { script src=(assets::path("hx-sse.js")) defer {} }
+            @if page.live {
+                script src=(assets::path("htmx.js")) defer {}
+                script src=(assets::path("hx-sse.js")) defer {}
+            }
         }
     }
+}
+
+/// What the script shows over the page's lower edge while the service cannot be reached: nothing moves for it, and what has
+/// been read stays readable.
+fn offline() -> Markup {
+    html! { div.offline role="status" data-offline { p hidden { (Icon::Warning) "The service cannot be reached. What is shown here may be out of date; it is tried again." } } }
 }
 
 fn brand(site: &Site<'_>) -> Markup {

@@ -124,11 +124,13 @@ pub fn actions(buttons: &Markup) -> Markup {
     html! { div.form-actions { (buttons) } }
 }
 
-/// A filter in the bar above a table: a list that opens, with a small label.
+/// A filter in the bar above a table: a list that opens, with a small label. The first option is what is shown unasked;
+/// another one stands out.
 #[must_use]
 pub fn filter_select(name: &str, label: &str, options: &[(&str, &str)], chosen: &str) -> Markup {
+    let is_asked = !chosen.is_empty() && options.first().is_some_and(|(usual, _)| *usual != chosen);
     html! {
-        label.filter { span { (label) } select name=(name) data-active[!chosen.is_empty()] {
+        label.filter { span { (label) } select name=(name) data-active[is_asked] {
             @for (value, words) in options { option value=(value) selected[*value == chosen] { (words) } }
         } }
     }

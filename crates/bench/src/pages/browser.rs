@@ -21,9 +21,7 @@ impl Browser {
     pub(super) async fn sign_in(address: SocketAddr, setup: Option<&str>) -> anyhow::Result<Self> {
         let mut browser = Self { address, connection: Connection::open(address).await?, cookie: String::new() };
         let (path, form) = match setup.and_then(|path| path.split_once("token=")) {
-            Some((_, token)) => {
-                ("/setup", format!("token={token}&email={EMAIL}&name=Owner&passphrase={PASSPHRASE}&repeated={PASSPHRASE}"))
-            }
+            Some((_, token)) => ("/setup", format!("token={token}&email={EMAIL}&name=Owner&passphrase={PASSPHRASE}&repeated={PASSPHRASE}")),
             None => ("/sign-in", format!("email={EMAIL}&passphrase={PASSPHRASE}&next=")),
         };
         let request = format!(

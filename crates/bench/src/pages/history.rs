@@ -54,7 +54,11 @@ pub(super) fn fill(rig: &Rig, rows: u64, jobs: u64) -> anyhow::Result<()> {
 
 /// A chain as desktops report it, of three hops.
 fn evidence() -> anyhow::Result<String> {
-    let urls = ["https://trk.example/click?offer=@row&sub=0123456789abcdef", "https://hop.example/r/@row?click=1", "https://shop.example/landing/@row"];
+    let urls = [
+        "https://trk.example/click?offer=@row&sub=0123456789abcdef",
+        "https://hop.example/r/@row?click=1",
+        "https://shop.example/landing/@row",
+    ];
     let hop = |(index, url): (u32, &str)| Hop {
         index,
         url: url.to_owned(),

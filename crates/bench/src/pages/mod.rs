@@ -71,8 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     history::fill(&rig, arguments.rows, arguments.jobs)?;
     let measured = walk::all(&rig, &arguments.only, arguments.times)?;
     rig.stop();
-    let slow: Vec<&str> =
-        measured.iter().filter(|page| page.percentiles.p50_ms >= arguments.most).map(|page| page.name.as_str()).collect();
+    let slow: Vec<&str> = measured.iter().filter(|page| page.percentiles.p50_ms >= arguments.most).map(|page| page.name.as_str()).collect();
     if arguments.json {
         println!("{:#}", to_json(&machine, arguments, &measured));
     } else {

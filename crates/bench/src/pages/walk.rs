@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
-use protocol::Environment;
+use protocol::{Clock, Environment, SystemClock};
 use relay::Audience;
 
 use super::Measured;
@@ -55,7 +55,8 @@ pub(super) fn all(rig: &Rig, only: &str, times: u32) -> anyhow::Result<Vec<Measu
     runtime.block_on(async {
         let mut browser = Browser::sign_in(address, setup.as_deref()).await?;
         let me = browser.text(&format!("/console/{account}/people")).await?.1;
-        let operator = me.split("/people/op_").nth(1).and_then(|rest| rest.split('"').next()).context("no operator on the page of people")?;
+        let operator =
+            me.split("/people/op_").nth(1).and_then(|rest| rest.split('"').next()).context("no operator on the page of people")?;
         let mut measured = Vec::new();
         let mut passed_over = BTreeSet::new();
         for path in pages() {
@@ -95,7 +96,7 @@ fn pages() -> impl Iterator<Item = &'static str> {
 /// The variable parts of paths: things in the middle of what there is.
 async fn parts(rig: &Rig) -> anyhow::Result<Vec<(&'static str, String)>> {
     let (store, account) = (rig.store(), rig.account());
-    let newest = store.console_rows(newest_first(account), protocol::SystemClock.now()).await?;
+    let newest = store.console_rows(newest_first(account), SystemClock.now()).await?;
     let row = newest.rows.into_iter().map(|found| found.row).find(|row| row.row_id.ends_with("00")).context("there are no rows")?;
     let device = store.devices(account).await?.into_iter().next().context("there is no device")?;
     let key = store.keys(account).await?.1.into_iter().find(|key| key.info.revoked_at.is_none()).context("there is no key")?;

@@ -26,6 +26,8 @@ const AUDIT: &str = "/audit";
 const SHOWN: usize = 50;
 /// Blocks that a page looks at, so that a filter which fits few costs no more than one that fits many.
 const LOOKED_AT: usize = 2_000;
+/// Bytes of entries that a page looks at, since a block may hold a thousand decisions: some 20 ms of reading.
+const BYTES_LOOKED_AT: usize = 2 * 1_024 * 1_024;
 /// Blocks that are read at once.
 const BLOCKS: u32 = 100;
 /// The last blocks, which every look at the page checks; all of them the command does.
@@ -82,7 +84,8 @@ pub(super) async fn find(
     before: Option<u64>,
     fits: impl Fn(&Line) -> bool,
 ) -> Result<Found, StoreError> {
-    let (mut entries, mut before, mut looked_at) = (Vec::new(), before.unwrap_or(u64::MAX), 0);
+    let (mut entries, mut before) = (Vec::new(), before.unwrap_or(u64::MAX));
+    let (mut looked_at, mut bytes) = (0, 0);
     loop {
         let page = state.store.audit_blocks(account, BlockRange::Before(before), BLOCKS).await?;
         for block in &page {
@@ -90,7 +93,8 @@ pub(super) async fn find(
             entries.extend(lines.into_iter().rev().filter(|line| fits(line)).map(|line| (block.seq, line)));
             before = block.seq;
             looked_at += 1;
-            if entries.len() >= SHOWN {
+            bytes += block.entries.get().len();
+            if entries.len() >= SHOWN || bytes >= BYTES_LOOKED_AT {
                 return Ok(Found { entries, next: (before > 1).then_some(before) });
             }
         }

@@ -64,6 +64,11 @@ impl Desktops {
         self.working().filter(|device| self.is_online(device.id, now)).count()
     }
 
+    /// What desktops are called that may work and are not there.
+    pub(super) fn offline(&self, now: UnixMillis) -> Vec<&str> {
+        self.working().filter(|device| !self.is_online(device.id, now)).map(|device| device.name.as_str()).collect()
+    }
+
     fn held_by(&self, device: DeviceId) -> usize {
         self.leases.iter().filter(|lease| lease.device == device).count()
     }

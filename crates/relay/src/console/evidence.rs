@@ -2,7 +2,8 @@
 
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
-use protocol::{JobId, JobResult};
+use protocol::{Conclusion, JobId, JobResult};
+use serde::Deserialize;
 use store::JobRecord;
 
 /// A check with its result.
@@ -23,6 +24,25 @@ impl Check {
 /// fail for one of them.
 pub(super) fn read(json: &str, job: JobId) -> Option<JobResult> {
     serde_json::from_str(json).inspect_err(|error| tracing::error!(job.id = %job, %error, "a stored result cannot be read")).ok()
+}
+
+/// As much of a result as a line of a table says. The rest, pictures above all, is passed over without being read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Summary {
+    pub(super) conclusion: Conclusion,
+    #[serde(default)]
+    pub(super) final_url: Option<String>,
+    #[serde(default)]
+    pub(super) duration_ms: u64,
+}
+
+impl Summary {
+    /// As [`read`].
+    pub(super) fn of(job: &JobRecord) -> Option<Self> {
+        let cannot = |error: &serde_json::Error| tracing::error!(job.id = %job.job_id, %error, "a stored result cannot be read");
+        serde_json::from_str(job.result.as_deref()?).inspect_err(cannot).ok()
+    }
 }
 
 /// The result's picture as an answer. A desktop sent it, and what it shows a stranger drew: it goes out as a picture of one

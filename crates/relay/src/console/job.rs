@@ -178,7 +178,11 @@ fn before(signed_in: &SignedIn, check: &Check, earlier: &Check) -> Markup {
         @if let Some(then) = then { (badge::conclusion(then.conclusion)) }
         a href=(signed_in.path(&place::job(job.job_id))) { "The check of " (time::time(job.created_at)) }
     };
-    card::card("Since the check before", &actions, &html! { (compared.in_words()) (card::fold("Side by side", false, &compared.side_by_side())) })
+    card::card(
+        "Since the check before",
+        &actions,
+        &html! { (compared.in_words()) (card::fold("Side by side", false, &compared.side_by_side())) },
+    )
 }
 
 fn context(result: &JobResult) -> Markup {

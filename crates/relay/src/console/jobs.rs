@@ -10,7 +10,7 @@ use ui::header::page_header;
 use ui::table::{Column, Keep, table, td};
 use ui::{Icon, Markup, Tone, badge, card, html, link, number, pager, time};
 
-use super::evidence;
+use super::evidence::Summary;
 use super::fault::Fault;
 use super::place::{self, RowName};
 use super::signed_in::SignedIn;
@@ -98,7 +98,7 @@ impl View<'_> {
         ];
         let body = html! {
             @for job in &jobs.jobs {
-                @let result = job.result.as_deref().and_then(|json| evidence::read(json, job.job_id));
+                @let result = Summary::of(job);
                 @let lease = leases.iter().find(|lease| lease.job_id == job.job_id);
                 @let row = RowName { environment: job.environment, source: job.source.clone(), row_id: job.row_id.clone() };
                 tr {

@@ -136,6 +136,11 @@ impl Page<'_> {
                 format!("{} jobs wait.", number::grouped(facts.queue.waiting))
             };
             items.push(self.item(Tone::Bad, "No desktop is online", &waiting, "/devices", "See the desktops"));
+        } else if let [first, rest @ ..] = facts.desktops.offline(facts.now).as_slice() {
+            let title = if rest.is_empty() { "A desktop is offline" } else { "Desktops are offline" };
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            let about = format!("{first}{more}. The others go on.");
+            items.push(self.item(Tone::Review, title, &about, "/devices", "See the desktops"));
         }
         if let Some(limit) = facts.standing.limit {
             let used = number::percent(facts.standing.used, limit);

@@ -61,11 +61,11 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, Query
             (ui::card::flush_card("Signature not proven", &Markup::default(), &unproven))
         }
         @if entries.is_empty() {
-            (ui::card::empty(Icon::Requests, "No requests yet", "Signed requests of this account appear here, refused ones within seconds.", &Markup::default()))
+            (ui::card::flush_card("Signed requests", &Markup::default(), &ui::card::empty(Icon::Requests, "No requests yet", "Signed requests of this account appear here, refused ones within seconds.", &Markup::default())))
         } @else {
             (ui::card::flush_card("Signed requests", &Markup::default(), &View { signed_in: &signed_in, labels: &labels }.table(&entries)))
         }
-        (ui::pager::pager("newest first", first.as_deref(), None, next.as_deref()))
+        @if first.is_some() || next.is_some() { (ui::pager::pager("newest first", first.as_deref(), None, next.as_deref())) }
     };
     Ok(signed_in.page("Requests", REQUESTS, main))
 }

@@ -100,7 +100,8 @@ pub(super) async fn set_retention(
 impl NewChannel {
     fn read(&self) -> Result<Channel, (String, String)> {
         let at = |field: &str, words: String| (field.to_owned(), words);
-        let bounds = || format!("A check stays fresh for {} minute to {} days.", LEAST_FRESHNESS_SECONDS / 60, MOST_FRESHNESS_SECONDS / 86_400);
+        let bounds =
+            || format!("A check stays fresh for {} minute to {} days.", LEAST_FRESHNESS_SECONDS / 60, MOST_FRESHNESS_SECONDS / 86_400);
         let unit = UNITS.iter().find(|(word, ..)| *word == self.unit).ok_or_else(|| at("freshness", bounds()))?.2;
         let count: u32 = self.freshness.trim().parse().map_err(|_| at("freshness", "Freshness is a whole number.".to_owned()))?;
         let seconds = count.checked_mul(unit).ok_or_else(|| at("freshness", bounds()))?;
@@ -226,10 +227,10 @@ fn channel_card<R: AtLeast>(signed_in: &SignedIn<R>, channel: &Channel, forms: &
 }
 
 fn retention_card<R: AtLeast>(signed_in: &SignedIn<R>, kept: Kept, forms: &Forms<'_>) -> Markup {
-    let sent = forms.retention.clone().unwrap_or_else(|| NewRetention {
-        days: kept.chosen.map(|days| days.to_string()).unwrap_or_default(),
-        ..NewRetention::default()
-    });
+    let sent = forms
+        .retention
+        .clone()
+        .unwrap_or_else(|| NewRetention { days: kept.chosen.map(|days| days.to_string()).unwrap_or_default(), ..NewRetention::default() });
     let now = kept.now();
     let hint = format!("{LEAST_DAYS} to {} days. Empty: as long as plan and relay allow.", kept.allowed.job_days());
     let body = html! {

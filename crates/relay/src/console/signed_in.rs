@@ -36,7 +36,6 @@ pub(crate) trait AtLeast: Send + Sync + 'static {
 pub(crate) enum Viewer {}
 /// Operators and owners may.
 #[derive(Debug)]
-#[allow(dead_code, reason = "pages about desktops and keys ask for it")]
 pub(crate) enum Operator {}
 /// Owners may.
 #[derive(Debug)]
@@ -168,21 +167,15 @@ impl<R: AtLeast> SignedIn<R> {
 
     /// A page of the account. `current`: the part of its path that its entry in the navigation has.
     pub(crate) fn page(&self, title: &str, current: &str, main: Markup) -> Response {
-        self.whole_page(StatusCode::OK, (title, current, false), main)
-    }
-
-    /// A page of the account that takes live data.
-    #[allow(dead_code, reason = "pages that watch jobs ask for it")]
-    pub(crate) fn live_page(&self, title: &str, current: &str, main: Markup) -> Response {
-        self.whole_page(StatusCode::OK, (title, current, true), main)
+        self.whole_page(StatusCode::OK, (title, current), main)
     }
 
     /// A page of the account with another status: a form that has to be mended, say.
     pub(crate) fn page_with(&self, status: StatusCode, title: &str, current: &str, main: Markup) -> Response {
-        self.whole_page(status, (title, current, false), main)
+        self.whole_page(status, (title, current), main)
     }
 
-    fn whole_page(&self, status: StatusCode, (title, current, live): (&str, &str, bool), main: Markup) -> Response {
+    fn whole_page(&self, status: StatusCode, (title, current): (&str, &str), main: Markup) -> Response {
         let entries = navigation::entries(&self.path(""));
         let (home, current) = (self.path(""), self.path(current));
         let site = Site {
@@ -194,7 +187,7 @@ impl<R: AtLeast> SignedIn<R> {
             theme_action: Some(page::THEME_ACTION),
             form_extras: Markup::default(),
         };
-        let page = Page { title, current: &current, here: &self.person.asked, theme: self.person.look.0, live };
+        let page = Page { title, current: &current, here: &self.person.asked, theme: self.person.look.0, ..Page::default() };
         ui::response::page(status, ui::document::document(&site, &page, main)).into_response()
     }
 

@@ -110,11 +110,11 @@ async fn the_pages_of_requests_and_audit_show_filter_and_export() {
     stage.send(&stage.fetch("a")).await;
     stage.send(&stage.fetch_of(b"{\"rowId\": \"<script>\"}")).await;
     let requests = owner.get(&stage.console("/requests")).await.text();
-    assert!(requests.contains(&job.job_id.to_string()) && requests.contains("asked again for"), "{requests}");
+    assert!(requests.contains(&job.job_id.to_string()) && requests.contains("replayed"), "{requests}");
     assert!(requests.contains("invalid_payload"), "also before it is written");
     assert!(!requests.contains("<script>\""));
     let refused_only = owner.get(&stage.console("/requests?only=refused")).await.text();
-    assert!(!refused_only.contains("asked again for") && refused_only.contains("invalid_payload"));
+    assert!(!refused_only.contains("replayed") && refused_only.contains("invalid_payload"));
 
     let audit = owner.get(&stage.console("/audit")).await.text();
     assert!(audit.contains("follow each other") && audit.contains("key_created"), "{audit}");

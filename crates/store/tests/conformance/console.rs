@@ -83,14 +83,14 @@ on_every_database! {
         assert_eq!(walk(&fixture, of_class).await, ["c"]);
     }
 
-    async fn by_the_last_check_only_what_was_checked_is_found(fixture) {
+    async fn by_the_last_check_what_was_never_checked_is_oldest(fixture) {
         for (row, at) in [("a", 20), ("b", 10), ("c", 30)] {
             check(&fixture, row, Conclusion::Valid, after(at)).await;
         }
         fixture.job("never").await;
         let by = |order| ConsoleRowFilter { order, limit: 2, ..everything(&fixture) };
-        assert_eq!(walk(&fixture, by(RowOrder::Checked)).await, ["c", "a", "b"]);
-        assert_eq!(walk(&fixture, by(RowOrder::CheckedBack)).await, ["b", "a", "c"]);
+        assert_eq!(walk(&fixture, by(RowOrder::Checked)).await, ["c", "a", "b", "never"]);
+        assert_eq!(walk(&fixture, by(RowOrder::CheckedBack)).await, ["never", "b", "a", "c"]);
         let changed = ConsoleRowFilter { changed_since: Some(after(15)), ..by(RowOrder::CheckedBack) };
         assert_eq!(walk(&fixture, changed).await, ["a", "c"]);
     }

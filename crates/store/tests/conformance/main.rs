@@ -42,6 +42,8 @@ mod keys;
 mod last_unit;
 mod lease;
 mod lists;
+#[cfg(feature = "made-up")]
+mod made_up;
 mod nonces;
 mod people;
 mod plan_room;

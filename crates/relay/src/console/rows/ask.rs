@@ -1,7 +1,7 @@
 //! What is asked before something is done to rows: which ones, what will happen, and what is needed for it. The rows stand
 //! in the form one by one, so what is confirmed is what was counted.
 
-use ui::confirm::{Question, question};
+use ui::confirm::{Question, choice, question};
 use ui::field::{self, Field};
 use ui::{Markup, html, link, notice, number};
 
@@ -29,7 +29,8 @@ fn about(signed_in: &SignedIn<Operator>, order: &Order<'_>, act: &str, question_
     fields.extend([("act", act), ("back", order.back()), ("confirmed", "yes")]);
     fields.extend_from_slice(question_of.fields);
     let back = if order.back().starts_with('/') { order.back().to_owned() } else { format!("{ROWS}{}", order.back()) };
-    question(&Question {
+    let ask = if question_of.takes_away { question } else { choice };
+    ask(&Question {
         title: question_of.title,
         consequences: html! {
             (question_of.consequences)
@@ -49,6 +50,8 @@ struct About<'a> {
     title: &'a str,
     consequences: Markup,
     names_rows: bool,
+    /// Whether something is lost by it.
+    takes_away: bool,
     deed: &'a str,
     fields: &'a [(&'a str, &'a str)],
     asks: Markup,
@@ -65,16 +68,27 @@ fn names(names: &[RowName]) -> Markup {
 
 /// Check them again?
 pub(super) fn recheck(signed_in: &SignedIn<Operator>, order: &Order<'_>) -> Markup {
-    let consequences = html! { p { "Each is one fetch of the month's quota. Rows that a desktop is checking already are not checked twice." } };
+    let consequences =
+        html! { p { "Each is one fetch of the month's quota. Rows that a desktop is checking already are not checked twice." } };
     let title = format!("Check {} again?", count(order));
-    about(signed_in, order, "recheck", &About { title: &title, consequences, names_rows: true, deed: "Check again", fields: &[], asks: html! {} })
+    about(
+        signed_in,
+        order,
+        "recheck",
+        &About { title: &title, consequences, names_rows: true, takes_away: false, deed: "Check again", fields: &[], asks: html! {} },
+    )
 }
 
 /// Take them in again?
 pub(super) fn unskip(signed_in: &SignedIn<Operator>, order: &Order<'_>) -> Markup {
     let consequences = html! { p { "They are checked again from their next job on. Rows that are not skipped stay as they are." } };
     let title = format!("Take {} in again?", count(order));
-    about(signed_in, order, "unskip", &About { title: &title, consequences, names_rows: true, deed: "Take in again", fields: &[], asks: html! {} })
+    about(
+        signed_in,
+        order,
+        "unskip",
+        &About { title: &title, consequences, names_rows: true, takes_away: false, deed: "Take in again", fields: &[], asks: html! {} },
+    )
 }
 
 /// Why are they skipped?
@@ -94,7 +108,12 @@ pub(super) fn reason(signed_in: &SignedIn<Operator>, order: &Order<'_>) -> Marku
         },
     );
     let title = format!("Skip {}?", count(order));
-    about(signed_in, order, "skip", &About { title: &title, consequences, names_rows: true, deed: "Skip", fields: &[], asks })
+    about(
+        signed_in,
+        order,
+        "skip",
+        &About { title: &title, consequences, names_rows: true, takes_away: true, deed: "Skip", fields: &[], asks },
+    )
 }
 
 /// Accept where they land? Each with the place that the person sees, so that nobody accepts what they have not seen.
@@ -116,7 +135,7 @@ pub(super) async fn acceptance(state: &RelayState, signed_in: &SignedIn<Operator
     let seen: Vec<(&str, &str)> = urls.iter().map(|url| ("seen", url.as_str())).collect();
     let landed = order.of(names);
     let title = format!("Accept where {} lands?", count(&landed));
-    let asked = About { title: &title, consequences, names_rows: false, deed: "Accept", fields: &seen, asks: html! {} };
+    let asked = About { title: &title, consequences, names_rows: false, takes_away: false, deed: "Accept", fields: &seen, asks: html! {} };
     Ok(about(signed_in, &landed, "accept", &asked))
 }
 
@@ -139,5 +158,10 @@ pub(super) fn expectations(signed_in: &SignedIn<Operator>, order: &Order<'_>, fa
     };
     let consequences = html! { p { "What is ticked replaces what was expected of each of these rows. The next check goes by it; what was found before stays as it is." } };
     let title = format!("What is expected of {}?", count(order));
-    about(signed_in, order, "expect", &About { title: &title, consequences, names_rows: true, deed: "Save", fields: &[], asks })
+    about(
+        signed_in,
+        order,
+        "expect",
+        &About { title: &title, consequences, names_rows: true, takes_away: false, deed: "Save", fields: &[], asks },
+    )
 }

@@ -85,7 +85,7 @@ async fn fitting(state: &RelayState, signed_in: &SignedIn<Operator>, query: &str
     let unreadable = || Fault::BadForm("The rows that were shown cannot be told from the form. Open the page again.".to_owned());
     let uri = format!("{ROWS}{query}").parse().map_err(|_| unreadable())?;
     let Query(query) = Query::<RowQuery>::try_from_uri(&uri).map_err(|_| unreadable())?;
-    let mut filter = ConsoleRowFilter { after: None, limit: MOST_ROWS, ..query.filter(signed_in.account(), state.now()) };
+    let mut filter = query.whole_filter(signed_in.account(), state.now(), MOST_ROWS);
     let mut names = Vec::new();
     for _ in 0..MOST_STRETCHES {
         let page = state.store.console_rows(ConsoleRowFilter { limit: MOST_ROWS - names.len(), ..filter.clone() }, state.now()).await?;
@@ -203,11 +203,7 @@ async fn apply(
 }
 
 /// What is expected of all of them from now on: the parts that the person has ticked.
-async fn expect(
-    state: &RelayState,
-    signed_in: &SignedIn<Operator>,
-    order: &Order<'_>,
-) -> Result<Result<String, FieldFault>, Fault> {
+async fn expect(state: &RelayState, signed_in: &SignedIn<Operator>, order: &Order<'_>) -> Result<Result<String, FieldFault>, Fault> {
     let given = |name: &str| (order.first(&format!("set-{name}")) == "yes").then(|| order.first(name).to_owned());
     let edits = match Expected::some(given("domain"), given("parameters")) {
         Ok(edits) if edits.is_empty() => {

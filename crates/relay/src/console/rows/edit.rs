@@ -38,7 +38,8 @@ impl Expected {
     pub(super) fn some(domain: Option<String>, parameters: Option<String>) -> Result<Edits, FieldFault> {
         let required = parameters.map(|text| {
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            let read = |line: &str| line.parse::<RequiredParameter>().map_err(|what| ("parameters".to_owned(), format!("“{line}” {what}.")));
+            let read =
+                |line: &str| line.parse::<RequiredParameter>().map_err(|what| ("parameters".to_owned(), format!("“{line}” {what}.")));
             lines.map(read).collect::<Result<Vec<_>, _>>()
         });
         let domain = domain.map(|text| ("domain", RowEdit::ExpectedDomain(given(&text))));

@@ -86,7 +86,7 @@ enum At {
 
 fn file(format: Format, State(state): State<Shared>, signed_in: &SignedIn, Query(query): Query<RowQuery>) -> Result<Response, Fault> {
     let now = state.now();
-    let filter = ConsoleRowFilter { limit: STRETCH, after: None, ..query.filter(signed_in.account(), now) };
+    let filter = query.whole_filter(signed_in.account(), now, STRETCH);
     let stream = try_unfold(At::Beginning, move |at| {
         let (state, filter) = (state.clone(), filter.clone());
         async move { next_part(format, &state, filter, at, now).await }

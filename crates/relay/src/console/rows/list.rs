@@ -147,8 +147,7 @@ impl View<'_> {
                 @if self.may_act() { td.narrow { (select_one(BULK, "row", &name.to_string(), &row.row_id)) } }
                 td {
                     a.cell-main href=(self.signed_in.path(&name.path())) { (row.row_id) }
-                    @if let Some(offer) = &row.offer_name { " " (offer) }
-                    span.cell-sub { (link::outside_cut(&row.tracking_url)) }
+                    span.cell-sub.one-line { @if let Some(offer) = &row.offer_name { span.cell-aside { (offer) } } (link::outside_cut(&row.tracking_url)) }
                 }
                 td {
                     (badge::conclusion_or_pending(row.conclusion))
@@ -203,9 +202,13 @@ impl View<'_> {
         }
         let shown = match (found.rows.len(), found.looked_at) {
             (1, _) => "1 row".to_owned(),
-            (shown, looked_at) if looked_at > shown + 1 => {
+            (shown, looked_at) if looked_at > shown + 1 && !self.query.sorts_by_check() => {
                 format!("{shown} of {} rows that were looked at", number::grouped(looked_at as u64))
             }
+            _ if found.is_part => format!(
+                "sorted among the first {} rows that fit; narrow them down to sort the others",
+                number::grouped(found.looked_at as u64)
+            ),
             (shown, _) => format!("{shown} rows"),
         };
         let first = (!self.query.after.is_empty()).then(|| self.path(&self.query.with(|_| ())));

@@ -68,6 +68,17 @@ impl RowQuery {
         }
     }
 
+    /// Whether the order is one that storage has no index for.
+    pub(super) fn sorts_by_check(&self) -> bool {
+        matches!(self.order(), RowOrder::Checked | RowOrder::CheckedBack)
+    }
+
+    /// As [`Self::filter`], for whoever wants all rows that fit: in an order that leads through all of them.
+    pub(super) fn whole_filter(&self, account: AccountId, now: UnixMillis, limit: usize) -> ConsoleRowFilter {
+        let filter = ConsoleRowFilter { after: None, limit, ..self.filter(account, now) };
+        if self.sorts_by_check() { ConsoleRowFilter { order: RowOrder::Key, ..filter } } else { filter }
+    }
+
     fn changed_since(&self, now: UnixMillis) -> Option<UnixMillis> {
         ui::time::beginning_of_day(&self.since).or_else(|| match self.changed.as_str() {
             "day" => Some(now.plus_millis(-DAY_MILLIS)),

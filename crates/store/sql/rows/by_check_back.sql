@@ -1,8 +1,0 @@
--- Checked last, first; rows that were checked in the same millisecond by their key.
-SELECT r.source, r.row_id, r.offer_name, r.tracking_url, r.expected_domain, r.job_id, r.conclusion, r.final_url, r.detail, r.last_checked,
-       r.context_used, r.checked_hash, r.expectation, s.reason, r.previous_conclusion, r.changed_at
-FROM rows r
-LEFT JOIN skipped_rows s ON s.account = r.account AND s.environment = r.environment AND s.source = r.source AND s.row_id = r.row_id
-WHERE r.account = $1 AND r.environment = $2 AND r.last_checked IS NOT NULL AND (r.last_checked, r.source, r.row_id) < ($3, $4, $5)
-ORDER BY r.account DESC, r.environment DESC, r.last_checked DESC, r.source DESC, r.row_id DESC
-LIMIT $6
