@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::counters::{Backlog, Usage, backlog_changes, usage_changes};
 use crate::error::StoreError;
+use crate::heads::{self, Place};
 use crate::job::{self, JobRecord};
 use crate::nonce::{self, NonceHash, Spending};
 use crate::operation::Transaction;
@@ -465,6 +466,9 @@ async fn insert(transaction: &mut Transaction<'_>, accepted: &[&AdmissionRequest
         backlog_changes(&waiting),
     ];
     transaction.session.write(&batches).await?;
+    for request in queued {
+        heads::note(&mut transaction.entered, request.account, Place::before(PRIORITY, request.received_at));
+    }
     transaction.effects.ready.extend(waiting.iter().map(|(account, count)| (*account, usize::try_from(*count).unwrap_or(usize::MAX))));
     Ok(())
 }

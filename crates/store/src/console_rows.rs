@@ -435,7 +435,7 @@ fn has_text(row: &HostedRow, text: &str) -> bool {
     has(&row.row_id) || has(&row.tracking_url) || row.offer_name.as_deref().is_some_and(has) || row.final_url.as_deref().is_some_and(has)
 }
 
-/// What storage knows a class by.
+/// What storage knows a class by; rows that are ok have none, so that no index knows of them.
 pub(crate) const fn class_number(class: Class) -> i64 {
     match class {
         Class::Ok => 0,

@@ -78,9 +78,9 @@ async fn serve_together(transaction: &mut Transaction<'_>, pulls: &mut [PendingP
     let orders: Vec<&PullOrder> = pulls.iter().map(|pull| &pull.order).collect();
     let reports = Reports::new((orders.iter()).flat_map(|order| reported(order)).collect());
     let leasing = Leasing::new(transaction, orders.clone());
-    let ([ends, jobs], [extensions, polls, devices, takes]) = (reports.questions(), leasing.questions());
-    let [held, jobs, extended, polled, linked, taken] = transaction.session.all(&[ends, jobs, extensions, polls, devices, takes]).await?;
-    let mut outcomes = reports.apply(transaction, &held, &jobs).await?.into_iter();
+    let (ends, [extensions, polls, devices, takes]) = (reports.question(), leasing.questions());
+    let [held, extended, polled, linked, taken] = transaction.session.all(&[ends, extensions, polls, devices, takes]).await?;
+    let mut outcomes = reports.apply(transaction, &held).await?.into_iter();
     let dealt = leasing.deal(transaction, [extended, polled, linked, taken]).await?;
     let outputs: Vec<Pulled> = (orders.iter().zip(dealt))
         .map(|(order, dealt)| {

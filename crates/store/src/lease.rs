@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::audit::Entry;
 use protocol::device::LeasedJob;
+use protocol::fetch_request::Fingerprint;
 use protocol::{AccountId, Environment, JobId, UnixMillis};
 
 use crate::desk::PullOrder;
 use crate::error::StoreError;
+use crate::heads::{self, Place, Start};
 use crate::operation::Transaction;
 use crate::report;
 use crate::session::{Batch, NumberedRow, Row, Value};
@@ -18,9 +20,17 @@ pub(crate) struct Leasing<'o> {
     orders: Vec<&'o PullOrder>,
     /// By position, those that want jobs.
     takers: Vec<usize>,
-    /// What the takers of an account want together, and the latest of their moments.
-    wanted: BTreeMap<AccountId, (i64, UnixMillis)>,
+    /// What the takers of each account want together.
+    wanted: BTreeMap<AccountId, Wanted>,
     renewed_ends: Vec<UnixMillis>,
+}
+
+/// What the takers of an account want together, and from where it is looked for.
+struct Wanted {
+    jobs: i64,
+    /// The latest of their moments.
+    now: UnixMillis,
+    start: Start,
 }
 
 /// What one pull gets.
@@ -30,14 +40,23 @@ pub(crate) struct Dealt {
     pub(crate) lost: Vec<JobId>,
 }
 
+impl Wanted {
+    /// Parameters of `lease/take_ready`.
+    fn take<'v>(&self, account: &'v AccountId, jobs: i64, behind: &'v Place) -> [Value<'v>; 6] {
+        let [priority, ready_at, job_id] = behind.values();
+        [account.into(), self.now.into(), jobs.into(), priority, ready_at, job_id]
+    }
+}
+
 impl<'o> Leasing<'o> {
     pub(crate) fn new(transaction: &Transaction<'_>, orders: Vec<&'o PullOrder>) -> Self {
         let takers: Vec<usize> = (0..orders.len()).filter(|&at| orders[at].max > 0).collect();
-        let mut wanted: BTreeMap<AccountId, (i64, UnixMillis)> = BTreeMap::new();
+        let mut wanted: BTreeMap<AccountId, Wanted> = BTreeMap::new();
         for order in takers.iter().map(|&at| orders[at]) {
-            let (jobs, now) = wanted.entry(order.account).or_insert((0, order.now));
-            *jobs += i64::from(order.max);
-            *now = order.now.max(*now);
+            let start = || transaction.heads.start(order.account);
+            let wanted = wanted.entry(order.account).or_insert_with(|| Wanted { jobs: 0, now: order.now, start: start() });
+            wanted.jobs += i64::from(order.max);
+            wanted.now = order.now.max(wanted.now);
         }
         let renewed_ends = orders.iter().map(|order| transaction.settings.leases.renewed_end(order.now, UnixMillis(i64::MAX))).collect();
         Self { orders, takers, wanted, renewed_ends }
@@ -53,12 +72,12 @@ impl<'o> Leasing<'o> {
         let takers = || self.takers.iter().map(|&at| self.orders[at]);
         let polls = takers().map(|order| [(&order.account).into(), (&order.device).into(), order.poll_id.as_bytes().into()]);
         let devices = takers().map(|order| [(&order.account).into(), (&order.device).into()]);
-        let takes = self.wanted.iter().map(|(account, (jobs, now))| [account.into(), (*now).into(), (*jobs).into()]);
+        let takes = self.wanted.iter().map(|(account, wanted)| wanted.take(account, wanted.jobs, &wanted.start.behind));
         [
             Batch::new::<5>(&statement::EXTEND_LEASE, running.collect()),
             Batch::new::<3>(&statement::LEASED_BY_POLL, polls.collect()),
             Batch::new::<2>(&statement::LINKED_DEVICE, devices.collect()),
-            Batch::new::<3>(&statement::TAKE_READY, takes.collect()),
+            Batch::new::<6>(&statement::TAKE_READY, takes.collect()),
         ]
     }
 
@@ -76,6 +95,7 @@ impl<'o> Leasing<'o> {
         }
         let linked: BTreeSet<usize> = linked.into_iter().map(|(number, _)| self.takers[number]).collect();
         let mut entries = ReadyEntry::by_account(taken)?;
+        self.look_from_the_beginning(transaction, &mut entries).await?;
         let mut leased = Vec::new();
         for &at in &self.takers {
             // An answer that was lost on the way is given again, and nothing beside it.
@@ -102,6 +122,40 @@ impl<'o> Leasing<'o> {
         Ok(dealt)
     }
 
+    /// Where less was found than is wanted, there may be more before the place from which it was looked for. Notes where
+    /// each queue begins now.
+    async fn look_from_the_beginning(
+        &self,
+        transaction: &mut Transaction<'_>,
+        entries: &mut BTreeMap<usize, Vec<ReadyEntry>>,
+    ) -> Result<(), StoreError> {
+        let found = |entries: &BTreeMap<usize, Vec<ReadyEntry>>, number: usize| entries.get(&number).map_or(0, Vec::len);
+        let missing = |entries: &BTreeMap<usize, Vec<ReadyEntry>>, number: usize, wanted: &Wanted| {
+            wanted.jobs.saturating_sub(i64::try_from(found(entries, number)).unwrap_or(i64::MAX))
+        };
+        let again: Vec<(usize, i64)> = (self.wanted.values().enumerate())
+            .filter(|(_, wanted)| wanted.start.behind != Place::BEGINNING)
+            .map(|(number, wanted)| (number, missing(entries, number, wanted)))
+            .filter(|(_, missing)| *missing > 0)
+            .collect();
+        let by_number: Vec<(&AccountId, &Wanted)> = self.wanted.iter().collect();
+        let takes: Vec<[Value<'_>; 6]> =
+            (again.iter()).map(|&(number, missing)| by_number[number].1.take(by_number[number].0, missing, &Place::BEGINNING)).collect();
+        let taken = transaction.session.rows_of_each(&statement::TAKE_READY, &takes).await?;
+        let taken = taken.into_iter().map(|(position, row)| (again[position].0, row)).collect();
+        for (number, mut more) in ReadyEntry::by_account(taken)? {
+            let known = entries.entry(number).or_default();
+            known.append(&mut more);
+            known.sort_by_key(ReadyEntry::place);
+        }
+        for (number, (account, wanted)) in by_number.into_iter().enumerate() {
+            let is_all = missing(entries, number, wanted) > 0;
+            let last = entries.get(&number).and_then(|entries| entries.last()).filter(|_| !is_all);
+            transaction.heads.took(*account, wanted.start, last.map(ReadyEntry::place));
+        }
+        Ok(())
+    }
+
     /// What each device no longer holds of what it says it runs.
     fn lost(&self, extended: &[NumberedRow]) -> Vec<Dealt> {
         let held: BTreeSet<usize> = extended.iter().map(|(number, _)| *number).collect();
@@ -115,13 +169,14 @@ impl<'o> Leasing<'o> {
     }
 }
 
-fn position(wanted: &BTreeMap<AccountId, (i64, UnixMillis)>, account: AccountId) -> Option<usize> {
+fn position(wanted: &BTreeMap<AccountId, Wanted>, account: AccountId) -> Option<usize> {
     wanted.keys().position(|known| *known == account)
 }
 
 async fn write_leases(transaction: &mut Transaction<'_>, leased: &[(&PullOrder, UnixMillis, ReadyEntry)]) -> Result<(), StoreError> {
-    let batch: Vec<[Value<'_>; 10]> = (leased.iter())
-        .map(|(order, ends_at, entry)| {
+    let subjects = leased.iter().map(|(.., entry)| Subject::read(&entry.row)).collect::<Result<Vec<_>, _>>()?;
+    let batch: Vec<[Value<'_>; 14]> = (leased.iter().zip(&subjects))
+        .map(|((order, ends_at, entry), subject)| {
             [
                 (&order.account).into(),
                 (&entry.job_id).into(),
@@ -133,6 +188,10 @@ async fn write_leases(transaction: &mut Transaction<'_>, leased: &[(&PullOrder, 
                 (&order.device).into(),
                 order.poll_id.as_bytes().into(),
                 (*ends_at).into(),
+                subject.source.as_deref().into(),
+                subject.row_id.as_deref().into(),
+                (&subject.checked.0).into(),
+                subject.context.as_deref().into(),
             ]
         })
         .collect();
@@ -148,9 +207,14 @@ async fn write_leases(transaction: &mut Transaction<'_>, leased: &[(&PullOrder, 
 /// Enters jobs that were taken for nobody where they were.
 async fn put_back(
     transaction: &mut Transaction<'_>,
-    wanted: &BTreeMap<AccountId, (i64, UnixMillis)>,
+    wanted: &BTreeMap<AccountId, Wanted>,
     entries: &BTreeMap<usize, Vec<ReadyEntry>>,
 ) -> Result<(), StoreError> {
+    for (number, account) in wanted.keys().enumerate() {
+        for entry in entries.get(&number).into_iter().flatten() {
+            heads::note(&mut transaction.entered, *account, Place::before(entry.priority, entry.ready_at));
+        }
+    }
     let of_accounts = wanted.keys().enumerate().filter_map(|(number, account)| Some((account, entries.get(&number)?)));
     let batch: Vec<[Value<'_>; 8]> = of_accounts
         .flat_map(|(account, entries)| {
@@ -193,6 +257,24 @@ fn leased_job(
     })
 }
 
+/// What a job is about, kept with its lease so that its report need not read the job's record.
+struct Subject {
+    source: Option<String>,
+    row_id: Option<String>,
+    context: Option<String>,
+    checked: Fingerprint,
+}
+
+impl Subject {
+    /// `row` is that of `lease/take_ready`.
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let [url, domain, context, expectation, source, row_id] =
+            [0, 1, 2, 3, 4, 5].map(|at| row.get::<Option<String>>(ReadyEntry::COLUMNS + at));
+        let checked = report::row_inputs(url?.as_deref().unwrap_or_default(), domain?.as_deref(), expectation?.as_deref());
+        Ok(Self { source: source?, row_id: row_id?, context: context?, checked })
+    }
+}
+
 /// A job that waits, as taken from `ready`.
 struct ReadyEntry {
     job_id: JobId,
@@ -208,6 +290,10 @@ struct ReadyEntry {
 impl ReadyEntry {
     /// Columns of `lease/take_ready` before those of the job's record.
     const COLUMNS: usize = 7;
+
+    const fn place(&self) -> Place {
+        Place { priority: self.priority, ready_at: self.ready_at, job_id: self.job_id }
+    }
 
     fn read(row: Row) -> Result<Self, StoreError> {
         Ok(Self {
@@ -228,7 +314,7 @@ impl ReadyEntry {
         for (number, row) in taken {
             entries.entry(number).or_default().push(Self::read(row)?);
         }
-        entries.values_mut().for_each(|entries| entries.sort_by_key(|entry| (entry.priority, entry.ready_at, entry.job_id)));
+        entries.values_mut().for_each(|entries| entries.sort_by_key(Self::place));
         Ok(entries)
     }
 }

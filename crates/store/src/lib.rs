@@ -22,6 +22,7 @@ mod device;
 mod effects;
 mod error;
 mod event;
+mod heads;
 mod job;
 mod kept;
 mod key;

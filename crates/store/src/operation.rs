@@ -9,6 +9,7 @@ use crate::audit::Audit;
 use crate::counters::Counters;
 use crate::effects::Effects;
 use crate::error::StoreError;
+use crate::heads::{Entered, Heads};
 use crate::nonce::Ring;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -19,6 +20,10 @@ pub(crate) struct Transaction<'c> {
     pub(crate) settings: &'c Settings,
     /// Where spent nonces lie, as the writer last saw it.
     pub(crate) nonces: &'c mut Ring,
+    /// Where the queues begin.
+    pub(crate) heads: &'c Heads,
+    /// Where jobs were entered among the ready ones.
+    pub(crate) entered: Entered,
     pub(crate) effects: Effects,
     pub(crate) counters: Counters,
     /// What was decided, to be kept.

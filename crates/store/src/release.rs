@@ -7,6 +7,7 @@ use protocol::device::HeldJob;
 use protocol::{AccountId, DeviceId, Environment, JobId, UnixMillis};
 
 use crate::error::StoreError;
+use crate::heads::{self, Place};
 use crate::operation::Transaction;
 use crate::session::{Row, Value};
 use crate::statement;
@@ -91,6 +92,7 @@ pub(crate) async fn make_ready(transaction: &mut Transaction<'_>, jobs: &[Waitin
     transaction.session.each(&statement::INSERT_READY, &batch).await?;
     let mut ready: BTreeMap<AccountId, usize> = BTreeMap::new();
     for job in jobs {
+        heads::note(&mut transaction.entered, job.account, Place::before(job.priority, now));
         *ready.entry(job.account).or_default() += 1;
     }
     transaction.effects.ready.extend(ready);

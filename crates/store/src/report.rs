@@ -1,8 +1,6 @@
 //! Results: each takes effect exactly once, in the transaction that checks its fence. Conclusion, evidence and row are
 //! written together.
 
-use std::collections::BTreeSet;
-
 use domain::audit::Entry;
 use domain::readiness;
 use protocol::device::{Outcome, ReportedResult};
@@ -76,27 +74,30 @@ impl<'r> Reports<'r> {
         Self { results, leases }
     }
 
-    /// Ends the leases, and reads what their jobs are about.
-    pub(crate) fn questions(&self) -> [Batch<'_>; 2] {
-        let reported = || self.leases.iter().map(|&at| &self.results[at]);
-        let leases = reported()
+    /// Ends the leases, which know what their jobs are about.
+    pub(crate) fn question(&self) -> Batch<'_> {
+        let leases = (self.leases.iter().map(|&at| &self.results[at]))
             .map(|one| [(&one.account).into(), (&one.result.job_id).into(), one.result.fence.into(), (&one.device).into()])
             .collect::<Vec<[Value<'_>; 4]>>();
-        let jobs = reported().map(|one| [(&one.account).into(), (&one.result.job_id).into()]).collect::<Vec<[Value<'_>; 2]>>();
-        [Batch::new(&statement::END_LEASE, leases), Batch::new(&statement::JOB_TO_CONCLUDE, jobs)]
+        Batch::new(&statement::END_LEASE, leases)
     }
 
     /// Writes the results whose lease was held. One outcome each, in order.
-    pub(crate) async fn apply(
-        &self,
-        transaction: &mut Transaction<'_>,
-        held: &[NumberedRow],
-        jobs: &[NumberedRow],
-    ) -> Result<Vec<Outcome>, StoreError> {
-        let held: BTreeSet<usize> = held.iter().map(|(number, _)| *number).collect();
-        let mut ending = Vec::with_capacity(held.len());
-        for (number, row) in jobs.iter().filter(|(number, _)| held.contains(number)) {
-            ending.push((self.leases[*number], Ending::read(Conclusive::of(&self.results[self.leases[*number]]), row)?));
+    pub(crate) async fn apply(&self, transaction: &mut Transaction<'_>, held: &[NumberedRow]) -> Result<Vec<Outcome>, StoreError> {
+        let (mut ending, mut unknown) = (Vec::with_capacity(held.len()), Vec::new());
+        for (number, row) in held {
+            let at = self.leases[*number];
+            match Ending::of_lease(Conclusive::of(&self.results[at]), row)? {
+                Some(end) => ending.push((at, end)),
+                None => unknown.push(at),
+            }
+        }
+        // Leased by a relay of an earlier version: the job's record says what it is about.
+        let ids = unknown.iter().map(|&at| [(&self.results[at].account).into(), (&self.results[at].result.job_id).into()]);
+        let jobs = transaction.session.rows_of_each(&statement::JOB_TO_CONCLUDE, &ids.collect::<Vec<[Value<'_>; 2]>>()).await?;
+        for (number, row) in &jobs {
+            let at = unknown[*number];
+            ending.push((at, Ending::read(Conclusive::of(&self.results[at]), row)?));
         }
         ending.retain(|(_, end)| !end.has_ended);
         let mut outcomes = vec![None; self.results.len()];
@@ -146,6 +147,14 @@ impl<'r> Conclusive<'r> {
         let Reported { account, device, result: PreparedResult { job_id, fence, result, json }, now } = *reported;
         Self { account, job_id: *job_id, fence: *fence, device: Some(device), result, json, now }
     }
+
+    /// Whether the job was done under the context that was asked for, given as it is stored.
+    fn used_context(&self, context: Option<String>) -> bool {
+        // A context that cannot be read keeps the row from being ready, but the job from nothing: every job ends.
+        let context = read_context(context)
+            .inspect_err(|error| tracing::error!(job.id = %self.job_id, %error, "the context that was asked for is unreadable"));
+        context.is_ok_and(|context| readiness::context_was_used(&context, self.result))
+    }
 }
 
 /// Ends jobs that have left the queue tables already, but for those that had ended before, by a cancellation say: they
@@ -193,18 +202,26 @@ struct Ending<'r> {
 }
 
 impl<'r> Ending<'r> {
+    /// `row` is that of `report/end_lease`; none: the lease does not know what its job is about.
+    fn of_lease(by: Conclusive<'r>, row: &Row) -> Result<Option<Self>, StoreError> {
+        let Some(((source, row_id), checked)) = row.get::<Option<String>>(1)?.zip(row.get::<Option<String>>(2)?).zip(row.get(3)?) else {
+            return Ok(None);
+        };
+        let context_used = by.used_context(row.get(4)?);
+        // Whoever ends a job takes its lease first: a job that is still leased has not ended.
+        Ok(Some(Self { by, environment: row.get(0)?, source, row_id, context_used, checked: Fingerprint(checked), has_ended: false }))
+    }
+
     /// `row` is that of `report/job_to_conclude`.
     fn read(by: Conclusive<'r>, row: &Row) -> Result<Self, StoreError> {
-        // A context that cannot be read keeps the row from being ready, but the job from nothing: every job ends.
-        let context = read_context(row.get(5)?)
-            .inspect_err(|error| tracing::error!(job.id = %by.job_id, %error, "the context that was asked for is unreadable"));
+        let context_used = by.used_context(row.get(5)?);
         let (tracking_url, expected_domain): (String, Option<String>) = (row.get(3)?, row.get(4)?);
         Ok(Self {
             by,
             environment: row.get(0)?,
             source: row.get(1)?,
             row_id: row.get(2)?,
-            context_used: context.is_ok_and(|context| readiness::context_was_used(&context, by.result)),
+            context_used,
             checked: row_inputs(&tracking_url, expected_domain.as_deref(), row.get::<Option<String>>(6)?.as_deref()),
             has_ended: row.get::<Option<i64>>(7)?.is_some(),
         })
@@ -242,7 +259,7 @@ impl<'r> Ending<'r> {
             checked_at.into(),
             self.context_used.into(),
             (&self.checked.0).into(),
-            class_number(result.conclusion.class()).into(),
+            (result.conclusion.class() != Class::Ok).then(|| class_number(result.conclusion.class())).into(),
             self.by.now.into(),
         ]
     }

@@ -2,6 +2,7 @@
 //! busy neighbour, and what the hot tables weigh after millions have passed through. Each part prints when it is done.
 
 mod backlog;
+mod claims;
 mod neighbour;
 mod operations;
 mod peers;
@@ -22,6 +23,7 @@ use crate::desktops;
 use crate::device::Device;
 use crate::machine::Machine;
 use crate::postgres::backlog::Sizes;
+use crate::postgres::claims::Claims;
 use crate::postgres::plans::Plans;
 use crate::postgres::rates::Rates;
 use crate::rig::Rig;
@@ -107,7 +109,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 print!("{}", peers::measure(arguments, &server, ours.best())?);
             }
             Part::Neighbour => print!("{}", neighbour::measure(&bench)?),
-            Part::Sizes => print!("{}", bench.pass()?.to_text()),
+            Part::Sizes => {
+                let (sizes, mut claims) = (bench.pass()?, Claims::default());
+                sizes.claim(&mut claims);
+                print!("{}{}", sizes.to_text(), claims.to_text());
+            }
             Part::Backlog => backlog_part(arguments, &bench, &server, installation.path())?,
         }
     }
@@ -117,18 +123,24 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn backlog_part(arguments: &Arguments, empty: &Bench<'_>, server: &str, installation: &Path) -> anyhow::Result<()> {
     let url = backlog::database(server, arguments.kept.as_deref())?;
-    let full = Bench::on(arguments, url.clone(), installation)?;
+    // Makes the tables, and is gone again: nobody may wait for an index while they are loaded without any.
+    Rig::on(DatabaseUrl::Postgres(url.clone()), installation)?.stop();
     if backlog::waiting(&url)? < arguments.jobs {
         eprintln!("loading {} jobs of {} accounts", arguments.jobs, arguments.accounts);
         let started = std::time::Instant::now();
         backlog::spread(&url, arguments.jobs, arguments.accounts)?;
         println!("\n{} jobs were loaded in {:.0} s", arguments.jobs, started.elapsed().as_secs_f64());
     }
+    let full = Bench::on(arguments, url.clone(), installation)?;
     let label = format!("{} waiting", backlog::waiting(&url)?);
     let rates = Rates::measure(&[("empty", empty), (&label, &full)])?;
+    let mut claims = Claims::default();
+    rates.claim("empty", &label, &mut claims);
     print!("{}", rates.to_text());
     full.rig.stop();
-    print!("{}", Plans::watch(&url, installation)?.to_text());
+    let plans = Plans::watch(&url, installation)?;
+    plans.claim(&mut claims);
+    print!("{}{}", plans.to_text(), claims.to_text());
     Ok(())
 }
 
@@ -161,7 +173,7 @@ impl<'a> Bench<'a> {
             backlog::add(&self.url, self.rig.account(), PORTION)?;
             // Ends when nothing is left.
             let cycles = desktops::measure(&devices, DRAINING_BATCH, Duration::from_secs(600))?;
-            sizes.weigh(&self.url, cycles.jobs as u64)?;
+            sizes.weigh(&self.url, cycles.jobs as u64, self.arguments.pass)?;
         }
         Ok(sizes)
     }

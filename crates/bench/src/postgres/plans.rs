@@ -10,6 +10,7 @@ use store::DatabaseUrl;
 use testkit::postgres::sql;
 
 use super::backlog;
+use super::claims::Claims;
 use crate::desktops;
 use crate::load::{self, Until};
 use crate::rig::Rig;
@@ -46,6 +47,12 @@ impl Plans {
             sql(url, &format!("ALTER DATABASE {database} RESET {setting}"))?;
         }
         Ok(Self { scans: text.lines().filter_map(scan).collect() })
+    }
+
+    /// Claims that no statement walks over a table.
+    pub(super) fn claim(&self, claims: &mut Claims) {
+        let walks: Vec<&str> = self.walks().map(String::as_str).collect();
+        claims.add(walks.is_empty() && !self.scans.is_empty(), format!("no statement walks over a whole table: {}", walks.join(", ")));
     }
 
     pub(super) fn to_text(&self) -> String {

@@ -3,6 +3,7 @@
 
 use protocol::DeviceId;
 
+use super::claims::Claims;
 use super::table::{admissions_head, admissions_line, cycles_head, cycles_line};
 use super::{Bench, backlog, operations};
 use crate::desktops::{self, Cycles};
@@ -14,6 +15,9 @@ use crate::processor::Stopwatch;
 const WORK_A_SECOND: u64 = 60_000;
 /// Submitters at which queues are compared.
 pub(super) const COMPARED_SUBMITTERS: usize = 32;
+
+/// How much of another's rate counts as equally fast: within 15 per cent.
+const AS_FAST: f64 = 0.85;
 
 /// In the store's operations: what a library's caller would see.
 const OPERATIONS: &str = "operations";
@@ -68,6 +72,25 @@ impl Rates {
         Best {
             admitted: admitted.map(|(_, _, measured)| measured.a_second).fold(0.0, f64::max),
             worked: worked.map(|(_, _, cycles)| cycles.jobs_a_second).fold(0.0, f64::max),
+        }
+    }
+
+    /// Claims that one database is as fast as the other, figure by figure.
+    pub(super) fn claim(&self, base: &str, other: &str, claims: &mut Claims) {
+        let mut claim = |what: String, base: f64, other: f64| {
+            claims.add(other >= base * AS_FAST, format!("{what}: {other:.0} a second against {base:.0} ({:.2} times)", other / base));
+        };
+        for (_, way, of_base) in self.admissions.iter().filter(|(name, ..)| name == base) {
+            let is_same = |(name, of, at): &&(String, &str, Measured)| name == other && of == way && at.connections == of_base.connections;
+            if let Some((.., measured)) = self.admissions.iter().find(is_same) {
+                claim(format!("admissions of {} callers, {way}", of_base.connections), of_base.a_second, measured.a_second);
+            }
+        }
+        for (_, way, of_base) in self.cycles.iter().filter(|(name, ..)| name == base) {
+            let is_same = |(name, of, at): &&(String, &str, Cycles)| name == other && of == way && at.batch == of_base.batch;
+            if let Some((.., cycles)) = self.cycles.iter().find(is_same) {
+                claim(format!("pulled and reported by {}, {way}", of_base.batch), of_base.jobs_a_second, cycles.jobs_a_second);
+            }
         }
     }
 

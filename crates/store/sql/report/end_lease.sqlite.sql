@@ -2,3 +2,4 @@
 -- the lease back.
 DELETE FROM leased
 WHERE account = $1 AND job_id = $2 AND fence = $3 AND device = $4
+RETURNING environment, source, row_id, checked_hash, context

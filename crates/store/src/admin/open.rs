@@ -14,6 +14,8 @@ const SETTINGS: &str = "
     SET idle_in_transaction_session_timeout = 0;
     SET plan_cache_mode = auto;
     SET enable_seqscan = on;
+    SET enable_bitmapscan = on;
+    SET enable_sort = on;
     SET enable_hashjoin = on;
     SET enable_mergejoin = on";
 

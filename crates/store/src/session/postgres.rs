@@ -38,7 +38,8 @@ const OLDEST_SERVER: i32 = 15_00_00;
 /// What every connection begins with, for a server that may leave nothing unanswered for longer than this. The
 /// statements are all point operations over indexes: a plan made while a table was empty must not stay a sequential scan,
 /// and replanning by parameters would cost more than it finds. Rows are dear, so that a nested loop looks its rows up one by
-/// one instead of walking over a table that was small when it was planned. Facts are read under locks that the statement before them
+/// one instead of walking over a table that was small when it was planned. Whoever wants the first of a queue reads it in the index's
+/// order, and neither gathers nor sorts all of it. Facts are read under locks that the statement before them
 /// has taken: that needs a snapshot for each statement.
 fn settings(answer_timeout: Duration) -> String {
     let millis = answer_timeout.as_millis();
@@ -53,6 +54,8 @@ fn settings(answer_timeout: Duration) -> String {
         SET client_min_messages = 'warning';
         SET plan_cache_mode = 'force_generic_plan';
         SET enable_seqscan = off;
+        SET enable_bitmapscan = off;
+        SET enable_sort = off;
         SET enable_hashjoin = off;
         SET enable_mergejoin = off;
         SET cpu_tuple_cost = 1;

@@ -9,6 +9,7 @@ use crate::counters::Counters;
 use crate::desk::{self, PendingPull};
 use crate::effects::Effects;
 use crate::error::StoreError;
+use crate::heads::Entered;
 use crate::operation::{Operation, Transaction};
 use crate::session::Session;
 use crate::wake::Wake;
@@ -125,16 +126,22 @@ impl Batch {
             session: session.reborrow(),
             settings: &means.settings,
             nonces: &mut means.nonces,
+            heads: &means.heads,
+            entered: Entered::new(),
             effects: Effects::default(),
             counters: Counters::default(),
             audit: Audit::default(),
         };
         let outcome = self.run(&mut transaction).await;
-        let effects = transaction.effects;
+        let (effects, entered) = (transaction.effects, transaction.entered);
         let outcome = match outcome {
             Ok(()) => session.commit().await,
             Err(error) => Err(error),
         };
+        match &outcome {
+            Ok(()) => means.heads.entered(&entered),
+            Err(_) => means.heads.forget(),
+        }
         match outcome {
             Ok(()) => Ok(effects),
             // Whether it was committed or not, another try on this connection would not know either. And what cannot be

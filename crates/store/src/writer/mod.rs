@@ -16,6 +16,7 @@ use self::turns::{Entry, Turns, WORK_OF_OTHERS};
 use crate::admission::PendingAdmission;
 use crate::desk::PendingPull;
 use crate::error::StoreError;
+use crate::heads::Heads;
 use crate::nonce::Ring;
 use crate::operation::Operation;
 use crate::settings::Settings;
@@ -45,11 +46,12 @@ pub(crate) struct Means {
     settings: Arc<Settings>,
     wake: Arc<Wake>,
     nonces: Ring,
+    heads: Heads,
 }
 
 impl Means {
-    fn new(settings: &Arc<Settings>, wake: &Arc<Wake>) -> Self {
-        Self { settings: Arc::clone(settings), wake: Arc::clone(wake), nonces: Ring::default() }
+    fn new(settings: &Arc<Settings>, wake: &Arc<Wake>, heads: Heads) -> Self {
+        Self { settings: Arc::clone(settings), wake: Arc::clone(wake), nonces: Ring::default(), heads }
     }
 }
 

@@ -11,6 +11,7 @@ use super::batch::Batch;
 use super::turns::Turns;
 use super::{Command, Lanes, Means, Operations, QUEUE_LENGTH};
 use crate::error::StoreError;
+use crate::heads::Heads;
 use crate::session::postgres::Connection;
 use crate::session::{PostgresUrl, Session};
 use crate::settings::Settings;
@@ -31,16 +32,17 @@ pub(crate) async fn start(
     settings: &Arc<Settings>,
     wake: &Arc<Wake>,
 ) -> Result<(Lanes, Vec<JoinHandle<()>>), StoreError> {
+    let heads = Heads::shared();
     let mut tasks = Vec::new();
     let mut admissions = Vec::new();
     for _ in 0..ADMISSION_WRITERS {
         let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
         admissions.push(sender);
-        tasks.push(tokio::spawn(Writer::open(url, settings, wake).await?.admit(receiver)));
+        tasks.push(tokio::spawn(Writer::open(url, Means::new(settings, wake, heads.clone())).await?.admit(receiver)));
     }
     let turns = Arc::new(Turns::new(OPERATION_WRITERS));
     for _ in 0..OPERATION_WRITERS {
-        tasks.push(tokio::spawn(Writer::open(url, settings, wake).await?.operate(Arc::clone(&turns))));
+        tasks.push(tokio::spawn(Writer::open(url, Means::new(settings, wake, heads.clone())).await?.operate(Arc::clone(&turns))));
     }
     Ok((Lanes { admissions, operations: Operations::Turns(turns) }, tasks))
 }
@@ -51,8 +53,8 @@ struct Writer {
 }
 
 impl Writer {
-    async fn open(url: &PostgresUrl, settings: &Arc<Settings>, wake: &Arc<Wake>) -> Result<Self, StoreError> {
-        Ok(Self { line: Line::open(url.clone()).await?, means: Means::new(settings, wake) })
+    async fn open(url: &PostgresUrl, means: Means) -> Result<Self, StoreError> {
+        Ok(Self { line: Line::open(url.clone()).await?, means })
     }
 
     /// Serves admissions.

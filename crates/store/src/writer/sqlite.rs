@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::batch::Batch;
 use super::{Command, Lanes, Means, Operations, QUEUE_LENGTH};
 use crate::error::StoreError;
+use crate::heads::Heads;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::wake::Wake;
@@ -20,7 +21,7 @@ const MAX_BATCH: usize = 1_024;
 /// Starts the writer's thread.
 pub(crate) fn start(connection: Connection, settings: &Arc<Settings>, wake: &Arc<Wake>) -> Result<(Lanes, JoinHandle<()>), StoreError> {
     let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
-    let means = Means::new(settings, wake);
+    let means = Means::new(settings, wake, Heads::none());
     let thread = std::thread::Builder::new()
         .name("writer".to_owned())
         .spawn(move || run(connection, receiver, means))

@@ -2,7 +2,7 @@
 
 use domain::audit::Actor;
 use protocol::{Context, DeviceKind, Environment, JobState};
-use store::Cancelled;
+use store::{Admission, Cancelled};
 
 use crate::words::{NOW, Pull, after, held, ids, of, valid};
 
@@ -157,5 +157,27 @@ on_every_database! {
         let woken = watch.listen();
         fixture.upkeep(after(15)).await;
         woken.await;
+    }
+
+    async fn a_job_that_another_relay_enters_before_where_this_one_took_last_is_found(fixture) {
+        let jobs = fixture.jobs(3).await;
+        let device = fixture.device().await;
+        assert_eq!(ids(&fixture.pull(Pull::by(device).max(1)).await.jobs), jobs[..1]);
+        let other = fixture.another_relay().await;
+        let early = fixture.submission("early").at(after(-60)).into_request();
+        let Admission::Accepted(early) = other.admit(early).await.unwrap().admission else { panic!("not accepted") };
+        let taken = fixture.pull(Pull::by(device)).await.jobs;
+        assert_eq!(ids(&taken), [early.job_id, jobs[1], jobs[2]], "too little lay behind that place");
+        other.close().await;
+    }
+
+    async fn a_job_that_is_given_back_comes_before_those_behind_it(fixture) {
+        let jobs = fixture.jobs(3).await;
+        let device = fixture.device().await;
+        let first = fixture.pull(Pull::by(device).max(2)).await.jobs;
+        fixture.store.release(fixture.account, device, vec![held(&first[0])], after(-60)).await.unwrap();
+        assert_eq!(ids(&fixture.pull(Pull::by(device).max(1)).await.jobs), jobs[..1]);
+        let late = fixture.accept(fixture.submission("late").at(after(-90))).await.job_id;
+        assert_eq!(ids(&fixture.pull(Pull::by(device)).await.jobs), [late, jobs[2]]);
     }
 }

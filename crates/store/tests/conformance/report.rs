@@ -4,6 +4,7 @@ use domain::audit::Actor;
 use protocol::device::Outcome;
 use protocol::{Conclusion, Environment, JobId, JobState};
 
+use crate::admin::tamper;
 use crate::words::{NOW, Pull, after, concluded, of, valid};
 
 on_every_database! {
@@ -120,5 +121,17 @@ on_every_database! {
         let ended = watch.listen();
         fixture.report(device, vec![of(&leased, valid(NOW))], NOW).await;
         ended.await;
+    }
+
+    async fn a_lease_of_an_earlier_version_does_not_know_what_its_job_is_about(fixture) {
+        let jobs = fixture.jobs(2).await;
+        let device = fixture.device().await;
+        let leased = fixture.pull(Pull::by(device)).await.jobs;
+        tamper(&fixture.database, "UPDATE leased SET source = NULL, row_id = NULL, checked_hash = NULL, context = NULL");
+        let results = leased.iter().map(|job| of(job, valid(NOW))).collect();
+        assert_eq!(fixture.report(device, results, NOW).await, [Outcome::Applied; 2]);
+        for job in jobs {
+            assert_eq!(fixture.look(job).await.state, JobState::Concluded);
+        }
     }
 }
