@@ -1,10 +1,11 @@
 //! What strangers can do to those who have a key: a million requests with signatures that are not right, each under a nonce
-//! of its own, beside valid traffic at an even pace. First alone, to see that nothing is stored; then beside.
+//! of its own. First alone, to see that nothing is stored; then beside valid traffic at an even pace, to see what they do to
+//! it. What must hold is said at the end, each claim with whether it did.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -22,10 +23,16 @@ const VALID_CONNECTIONS: usize = 16;
 /// The address that the flood seems to come from when it is limited: one of those that are nobody's (RFC 5737).
 const FLOOD_ADDRESS: &str = "203.0.113.7";
 
+/// What a flood may do to the 99th percentile of valid traffic.
+const MOST_TIMES: f64 = 5.0;
+/// What a flood may do to this process's memory: its refusals that are kept for the account's owner, and what the allocator
+/// keeps of the buffers of its connections; nothing that grows with the number of requests.
+const MOST_GROWN_MIB: u64 = 64;
+
 /// What to measure.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Requests that prove nothing, for each of the two floods.
+    /// Requests that prove nothing, alone, for each of the two floods; beside valid traffic as many as there is time for.
     #[arg(long, default_value_t = 1_000_000)]
     requests: u64,
     /// How many connections they come over.
@@ -34,9 +41,12 @@ pub(crate) struct Arguments {
     /// Valid admissions a second beside them.
     #[arg(long, default_value_t = 200)]
     valid: u32,
-    /// Seconds of valid traffic alone.
+    /// Seconds of valid traffic alone, and beside each flood.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// One of the floods only: that of an address without a limit, or that of one with it.
+    #[arg(long, value_name = "WHICH")]
+    only: Option<Which>,
     /// Where the database lies.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     folder: PathBuf,
@@ -45,23 +55,64 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// What becomes of a flood.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Which {
+    /// Every request is looked at: it comes from loopback, which has no limit.
+    Unlimited,
+    /// It comes from one address, which has a limit.
+    Limited,
+}
+
 /// One flood and what it did.
 struct Flood {
     name: &'static str,
     a_second: f64,
-    /// Answers that were 429: refused by their address alone.
+    /// Of those alone: answers that were 429, refused by their address.
     limited: u64,
-    /// Valid traffic beside it.
+    /// Whether database and log read the same after those alone, byte for byte.
+    stored_nothing: bool,
+    /// Valid traffic without it, and beside it.
+    quiet: Percentiles,
     beside: Percentiles,
-    /// Resident memory of this process before and after, in KiB. The generator is part of it.
+    /// Resident memory of this process before and after those alone, in KiB. The generator is part of it.
     memory_kib: (u64, u64),
 }
 
 /// Measures, and prints what was measured.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let machine = Machine::look(&arguments.folder)?;
+    let mut floods = Vec::new();
+    for (which, name, forwarded) in
+        [(Which::Unlimited, "every one is looked at", None), (Which::Limited, "one address", Some(FLOOD_ADDRESS))]
+    {
+        if arguments.only.is_none_or(|only| only == which) {
+            floods.push(measure(arguments, name, forwarded)?);
+        }
+    }
+    let claims: Vec<Claim> = floods.iter().flat_map(Flood::claims).collect();
+    if arguments.json {
+        println!("{:#}", to_json(&machine, &floods, &claims));
+    } else {
+        print!("{}", to_text(&machine, &floods, &claims));
+    }
+    ensure!(claims.iter().all(|claim| claim.holds), "not every claim holds");
+    Ok(())
+}
+
+/// One flood at a relay of its own: alone, before its key is used for the first time, so that nobody else has a reason to
+/// write; then beside valid traffic.
+fn measure(arguments: &Arguments, name: &'static str, forwarded: Option<&'static str>) -> anyhow::Result<Flood> {
     let rig = Rig::start(&arguments.folder)?;
-    let stop = Arc::new(AtomicU64::new(0));
+    let folder = rig.folder().context("a folder of its own")?;
+    let strangers = || (rig.address(), arguments.connections, rig.caller("strangers"));
+    let before = memory_kib()?;
+    eprintln!("{name}: {} alone", arguments.requests);
+    let stored = files(folder)?;
+    let alone = flood(strangers(), forwarded, |sent| sent >= arguments.requests)?;
+    let stored_nothing = files(folder)? == stored;
+    let memory_kib = (before, memory_kib()?);
+    eprintln!("{name}: valid traffic, {} s without and {} s beside it", arguments.seconds, arguments.seconds);
     let after = |seconds: u64| {
         let until = Instant::now() + Duration::from_secs(seconds);
         move || Instant::now() >= until
@@ -69,37 +120,43 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     // Connections, pages and statements are there before anything is measured.
     valid(rig.caller("warm"), arguments.valid, after(2))?;
     let quiet = valid(rig.caller("quiet"), arguments.valid, after(arguments.seconds))?;
-    let mut floods = Vec::new();
-    for (name, forwarded) in [("every one is looked at", None), ("one address", Some(FLOOD_ADDRESS))] {
-        eprintln!("{} requests that prove nothing: {name}", arguments.requests);
-        let before = memory_kib()?;
-        let stored = files(rig.folder().context("a folder of its own")?)?;
-        let half = arguments.requests / 2;
-        let alone = flood(rig.address(), arguments.connections, half, &rig.caller("strangers"), forwarded)?;
-        ensure!(files(rig.folder().context("a folder of its own")?)? == stored, "the flood has changed the database");
-        stop.store(0, Ordering::Relaxed);
-        let (beside, rest) = std::thread::scope(|scope| {
-            let flooding = scope.spawn(|| {
-                let flooded = flood(rig.address(), arguments.connections, arguments.requests - half, &rig.caller("strangers"), forwarded);
-                stop.store(1, Ordering::Relaxed);
-                flooded
-            });
-            let beside = valid(rig.caller(format!("beside-{}", floods.len())), arguments.valid, || stop.load(Ordering::Relaxed) > 0);
-            (beside, flooding.join())
-        });
-        let Ok(rest) = rest else { bail!("the flood broke off") };
-        let (rest, beside) = (rest?, beside?);
-        #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
-        let a_second = arguments.requests as f64 / (alone.1 + rest.1).as_secs_f64();
-        floods.push(Flood { name, a_second, limited: alone.0 + rest.0, beside, memory_kib: (before, memory_kib()?) });
-    }
+    let is_over = AtomicBool::new(false);
+    let (beside, flooded) = std::thread::scope(|scope| {
+        let flooding = scope.spawn(|| flood(strangers(), forwarded, |_| is_over.load(Ordering::Relaxed)));
+        let beside = valid(rig.caller("beside"), arguments.valid, after(arguments.seconds));
+        is_over.store(true, Ordering::Relaxed);
+        (beside, flooding.join())
+    });
+    let Ok(flooded) = flooded else { bail!("the flood broke off") };
+    flooded?;
     rig.stop();
-    if arguments.json {
-        println!("{:#}", to_json(&machine, quiet, &floods))
-    } else {
-        print!("{}", to_text(&machine, quiet, &floods))
+    #[expect(clippy::cast_precision_loss, reason = "counts of one run")]
+    let a_second = alone.sent as f64 / alone.took.as_secs_f64();
+    Ok(Flood { name, a_second, limited: alone.limited, stored_nothing, quiet, beside: beside?, memory_kib })
+}
+
+/// Something that must hold.
+struct Claim {
+    flood: &'static str,
+    text: String,
+    holds: bool,
+}
+
+impl Flood {
+    fn ratio(&self) -> f64 {
+        self.beside.p99_ms / self.quiet.p99_ms
     }
-    Ok(())
+
+    fn claims(&self) -> [Claim; 3] {
+        let ratio = self.ratio();
+        let grown = self.memory_kib.1.saturating_sub(self.memory_kib.0) / 1_024;
+        let claim = |text, holds| Claim { flood: self.name, text, holds };
+        [
+            claim("database and log read the same, byte for byte".to_owned(), self.stored_nothing),
+            claim(format!("memory has grown by {grown} MiB, at most {MOST_GROWN_MIB}"), grown <= MOST_GROWN_MIB),
+            claim(format!("p99 beside is {ratio:.1} times the quiet one, at most {MOST_TIMES}"), ratio <= MOST_TIMES),
+        ]
+    }
 }
 
 /// Admissions at an even pace until told to stop. One that is late counts from when it should have been sent.
@@ -132,43 +189,38 @@ fn valid(mut caller: Caller, a_second: u32, is_over: impl Fn() -> bool) -> anyho
     }))
 }
 
-/// Sends so many requests as fast as they are answered. How many were refused by their address, and how long it took.
+/// What came of a flood.
+struct Flooded {
+    sent: u64,
+    /// Refused by their address.
+    limited: u64,
+    took: Duration,
+}
+
+/// Sends requests as fast as they are answered, until there have been enough.
 fn flood(
-    address: SocketAddr,
-    connections: usize,
-    requests: u64,
-    caller: &Caller,
+    (address, connections, caller): (SocketAddr, usize, Caller),
     forwarded: Option<&'static str>,
-) -> anyhow::Result<(u64, Duration)> {
+    is_enough: impl Fn(u64) -> bool,
+) -> anyhow::Result<Flooded> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let next = Arc::new(AtomicU64::new(0));
+    let (sent, limited) = (Cell::new(0), Cell::new(0));
     let key = caller.key_id.to_string();
     let began = Instant::now();
-    let limited = runtime.block_on(tokio::task::LocalSet::new().run_until(async move {
-        let mut tasks = Vec::new();
-        for _ in 0..connections {
-            let (next, key) = (Arc::clone(&next), key.clone());
-            let mut connection = Connection::open(address).await?;
-            tasks.push(tokio::task::spawn_local(async move {
-                let mut limited = 0_u64;
-                while next.fetch_add(1, Ordering::Relaxed) < requests {
-                    let number = next.load(Ordering::Relaxed);
-                    match connection.exchange(&stranger(address, &key, number, forwarded)).await?.status {
-                        401 => {}
-                        429 => limited += 1,
-                        status => bail!("a stranger got {status}"),
-                    }
-                }
-                Ok(limited)
-            }));
+    let one = async || {
+        let mut connection = Connection::open(address).await?;
+        while !is_enough(sent.get()) {
+            sent.set(sent.get() + 1);
+            match connection.exchange(&stranger(address, &key, sent.get(), forwarded)).await?.status {
+                401 => {}
+                429 => limited.set(limited.get() + 1),
+                status => bail!("a stranger got {status}"),
+            }
         }
-        let mut limited = 0;
-        for task in tasks {
-            limited += task.await??;
-        }
-        anyhow::Ok(limited)
-    }))?;
-    Ok((limited, began.elapsed()))
+        Ok(())
+    };
+    runtime.block_on(futures_util::future::try_join_all((0..connections).map(|_| one())))?;
+    Ok(Flooded { sent: sent.get(), limited: limited.get(), took: began.elapsed() })
 }
 
 /// A request as callers send it, with a nonce of its own and a signature that is none.
@@ -200,32 +252,41 @@ fn memory_kib() -> anyhow::Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-fn to_text(machine: &Machine, quiet: Percentiles, floods: &[Flood]) -> String {
-    let mut text = format!("{}\n\nvalid admissions beside requests that prove nothing; nothing of these was stored\n", machine.describe());
+fn to_text(machine: &Machine, floods: &[Flood], claims: &[Claim]) -> String {
+    let mut text = format!("{}\n\nvalid admissions beside requests that prove nothing\n", machine.describe());
     text += &format!(
-        "{:<26}{:>10}{:>12}{:>10}{:>10}{:>11}{:>13}{:>18}\n",
-        "flood", "a second", "of them 429", "p50 ms", "p99 ms", "p99.9 ms", "p99, quiet=1", "memory MiB"
+        "{:<26}{:>10}{:>12}{:>13}{:>11}{:>14}{:>11}{:>13}{:>16}\n",
+        "flood", "a second", "of them 429", "quiet p50 ms", "p99 ms", "beside p50 ms", "p99 ms", "p99, quiet=1", "memory MiB"
     );
-    let Percentiles { p50_ms, p99_ms, p999_ms } = quiet;
-    text += &format!("{:<26}{:>10}{:>12}{p50_ms:>10.2}{p99_ms:>10.2}{p999_ms:>11.2}{:>13}\n", "none", "", "", "1.0");
-    for Flood { name, a_second, limited, beside, memory_kib: (before, after) } in floods {
-        let Percentiles { p50_ms, p99_ms, p999_ms } = beside;
-        let ratio = p99_ms / quiet.p99_ms;
+    for flood in floods {
+        let Flood { name, a_second, limited, quiet, beside, memory_kib: (before, after), .. } = flood;
         let memory = format!("{} to {}", before / 1_024, after / 1_024);
-        text += &format!("{name:<26}{a_second:>10.0}{limited:>12}{p50_ms:>10.2}{p99_ms:>10.2}{p999_ms:>11.2}{ratio:>13.1}{memory:>18}\n");
+        text += &format!(
+            "{name:<26}{a_second:>10.0}{limited:>12}{:>13.2}{:>11.2}{:>14.2}{:>11.2}{:>13.1}{memory:>16}\n",
+            quiet.p50_ms,
+            quiet.p99_ms,
+            beside.p50_ms,
+            beside.p99_ms,
+            flood.ratio()
+        );
+    }
+    for Claim { flood, text: claim, holds } in claims {
+        text += &format!("{} {flood}: {claim}\n", if *holds { "pass" } else { "FAIL" });
     }
     text
 }
 
-fn to_json(machine: &Machine, quiet: Percentiles, floods: &[Flood]) -> Value {
+fn to_json(machine: &Machine, floods: &[Flood], claims: &[Claim]) -> Value {
     let percentiles = |p: Percentiles| json!({"p50Ms": p.p50_ms, "p99Ms": p.p99_ms, "p999Ms": p.p999_ms});
     let floods: Vec<Value> = (floods.iter())
         .map(|flood| {
             json!({
-                "flood": flood.name, "aSecond": flood.a_second, "limited": flood.limited, "valid": percentiles(flood.beside),
-                "p99OverQuiet": flood.beside.p99_ms / quiet.p99_ms, "memoryKib": [flood.memory_kib.0, flood.memory_kib.1],
+                "flood": flood.name, "aSecond": flood.a_second, "limited": flood.limited, "quiet": percentiles(flood.quiet),
+                "beside": percentiles(flood.beside), "p99OverQuiet": flood.ratio(),
+                "memoryKib": [flood.memory_kib.0, flood.memory_kib.1],
             })
         })
         .collect();
-    json!({"machine": machine.describe(), "quiet": percentiles(quiet), "floods": floods})
+    let claims: Vec<Value> = claims.iter().map(|claim| json!({"flood": claim.flood, "claim": claim.text, "holds": claim.holds})).collect();
+    json!({"machine": machine.describe(), "floods": floods, "claims": claims})
 }

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use desktop::{Keys, KeysError};
 use protocol::{KeyId, Secret, SystemClock};
 
+use crate::commands::keys;
 use crate::data_dir;
 use crate::exit::Failure;
 
@@ -20,13 +22,24 @@ pub(crate) fn find(key: Option<&KeyId>, file: Option<&Path>, data_dir: Option<Pa
     if let Ok(secret) = std::env::var(VARIABLE) {
         return Ok(Secret::new(secret));
     }
-    let kept = key.and_then(|key| {
-        let keys = desktop::Keys::open(&data_dir::desktop(data_dir).ok()?, None, Arc::new(SystemClock)).ok()?;
-        keys.secret(key).ok().flatten()
-    });
+    // A keychain that cannot be used is said, and not taken for one without this secret.
+    let kept = match (key, linked(data_dir)?) {
+        (Some(key), Some(keys)) => keys.secret(key).map_err(keys::failure)?,
+        _ => None,
+    };
     kept.ok_or_else(|| {
         Failure::usage(format!("no secret: set {VARIABLE}, or name a file with --secret-file (the desktop here has not made this key)"))
     })
+}
+
+/// The keys of the desktop here, if one is linked.
+fn linked(data_dir: Option<PathBuf>) -> Result<Option<Keys>, Failure> {
+    let Ok(folder) = data_dir::desktop(data_dir) else { return Ok(None) };
+    match Keys::open(&folder, None, Arc::new(SystemClock)) {
+        Ok(keys) => Ok(Some(keys)),
+        Err(KeysError::NotLinked(_)) => Ok(None),
+        Err(error) => Err(keys::failure(error)),
+    }
 }
 
 /// Editors and `echo` end files with a line feed that is no part of the secret.

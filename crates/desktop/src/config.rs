@@ -10,6 +10,7 @@ use protocol::linking::LinkStarted;
 use protocol::{Clock, SystemClock};
 
 use crate::autostart::Autostart;
+use crate::secrets::SecretsChoice;
 
 /// Jobs at once unless told otherwise: a home connection carries as many chains without one slowing the others.
 pub const DEFAULT_CONCURRENCY: usize = 16;
@@ -23,6 +24,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What people call this machine: 1 to 100 characters, no control characters.
     pub name: String,
+    /// Where its own key and the secrets of API keys are to lie.
+    pub secrets: SecretsChoice,
     /// Jobs at once, 1 to [`protocol::device::MAX_HELD_JOBS`].
     pub concurrency: usize,
     /// How chains are followed. What its owner has chosen on the desktop's pages is added to it.
@@ -47,6 +50,7 @@ impl Config {
             relay_url: relay_url.into(),
             data_dir: data_dir.into(),
             name: "Link Peeler desktop".to_owned(),
+            secrets: SecretsChoice::default(),
             concurrency: DEFAULT_CONCURRENCY,
             resolver,
             pages: None,

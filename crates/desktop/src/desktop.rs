@@ -26,6 +26,7 @@ use crate::preferences::Preferences;
 use crate::relay_client::{CallError, RelayClient, parse_relay_url};
 use crate::resolving::Resolving;
 use crate::run::Run;
+use crate::secrets::{Secrets, SecretsStanding};
 use crate::station::{Parts, Station};
 use crate::status::{Event, Journal, Status};
 use crate::ui::{Control, Listening, Pages};
@@ -98,7 +99,15 @@ impl Desktop {
         let lock = lock_folder(&config).await?;
         // Whoever listens there now is another.
         Control::forget(&config.data_dir).map_err(in_folder)?;
-        let key = device_key::load_or_create(&config.data_dir).map_err(in_folder)?;
+        let secrets = Secrets::new(&config.data_dir);
+        // A person may be asked to unlock the keychain.
+        let settling = tokio::task::spawn_blocking({
+            let (secrets, choice) = (secrets.clone(), config.secrets);
+            move || secrets.settle(choice)
+        });
+        let secrets_standing = settling.await.map_err(io::Error::other).flatten().map_err(in_folder)?;
+        tracing::info!("this desktop's secrets lie {secrets_standing}");
+        let key = device_key::load_or_create(&secrets).map_err(in_folder)?;
         let preferences = Preferences::open(&config.data_dir).map_err(in_folder)?;
         let listening = match config.pages {
             Some(listen) => Some(Listening::on(listen).await.map_err(|(address, source)| StartError::Pages { address, source })?),
@@ -112,6 +121,8 @@ impl Desktop {
             relay_url: relay_url.clone(),
             name: config.name.clone(),
             clock: Arc::clone(&config.clock),
+            secrets,
+            secrets_standing,
             preferences,
             resolving,
             history: History::open(&config.data_dir).map_err(in_folder)?,
@@ -181,6 +192,12 @@ impl Desktop {
     #[must_use]
     pub fn account(&self) -> AccountId {
         self.run.link.account
+    }
+
+    /// Where its own key and the secrets of API keys lie.
+    #[must_use]
+    pub fn secrets(&self) -> &SecretsStanding {
+        &self.run.station.secrets_standing
     }
 
     /// What it is doing.

@@ -33,12 +33,12 @@ mod pull;
 mod relay_client;
 mod resolving;
 mod run;
+mod secrets;
 mod sleep_watch;
 mod station;
 mod status;
 pub mod ui;
 mod upkeep;
-mod vault;
 mod work;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,6 +51,7 @@ pub use keys::{CreatedKey, Intent, Keys, KeysError, KnownKey};
 pub use link_file::Link;
 pub use linking::LinkError;
 pub use relay_client::{CallError, Refusal};
+pub use secrets::{SecretsChoice, SecretsPlace, SecretsStanding, UnknownPlace};
 pub use status::{Connection, Event, Status, Totals};
 
 /// Locks for a moment; never held across a wait. The state behind our mutexes is whole at every step, so a thread that

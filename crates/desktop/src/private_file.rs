@@ -1,6 +1,5 @@
-//! Files that only their owner may read: the device's key, the keyring, the link. Written whole or not at all.
-//!
-//! Where an operating system keychain belongs in time, a file with mode 0600 stands now, and the desktop says so.
+//! Files that only their owner may read: the link, what is known of keys, and secrets where they lie in no keychain. Written
+//! whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};

@@ -18,6 +18,7 @@ use crate::preferences::{Choices, Preferences};
 use crate::relay_client::Url;
 use crate::resolving::Resolving;
 use crate::run::Run;
+use crate::secrets::{Secrets, SecretsStanding};
 
 pub(crate) struct Station {
     pub(crate) data_dir: PathBuf,
@@ -26,6 +27,9 @@ pub(crate) struct Station {
     pub(crate) name: String,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started_at: UnixMillis,
+    pub(crate) secrets: Secrets,
+    /// Where the secrets lay when it started; only a start moves them.
+    pub(crate) secrets_standing: SecretsStanding,
     pub(crate) preferences: Preferences,
     pub(crate) resolving: Resolving,
     pub(crate) pausing: Pausing,
@@ -64,6 +68,8 @@ pub(crate) struct Parts {
     pub(crate) relay_url: Url,
     pub(crate) name: String,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) secrets: Secrets,
+    pub(crate) secrets_standing: SecretsStanding,
     pub(crate) preferences: Preferences,
     pub(crate) resolving: Resolving,
     pub(crate) history: History,
@@ -71,7 +77,7 @@ pub(crate) struct Parts {
 
 impl Station {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { data_dir, relay_url, name, clock, preferences, resolving, history } = parts;
+        let Parts { data_dir, relay_url, name, clock, secrets, secrets_standing, preferences, resolving, history } = parts;
         let pausing = Pausing::new(preferences.read().paused);
         let started_at = clock.now();
         Self {
@@ -80,6 +86,8 @@ impl Station {
             name,
             clock,
             started_at,
+            secrets,
+            secrets_standing,
             preferences,
             resolving,
             pausing,
@@ -164,7 +172,7 @@ impl Station {
     /// # Errors
     /// When it is not linked, or its files cannot be read.
     pub(crate) fn keys(&self) -> Result<Keys, KeysError> {
-        Keys::open(&self.data_dir, Some(self.relay_url.as_str()), Arc::clone(&self.clock))
+        Keys::open_with(&self.data_dir, self.secrets.clone(), Some(self.relay_url.as_str()), Arc::clone(&self.clock))
     }
 
     /// Notes what happened, and that there is something new to see.

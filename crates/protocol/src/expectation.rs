@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::fetch_request::PayloadError;
-use crate::result::is_clean_text;
+use crate::text::is_clean_text;
 use crate::tracking_url;
 
 /// Parameters that one row may ask for: more than a landing page reads.

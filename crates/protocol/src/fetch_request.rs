@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::result::is_clean_text;
 use crate::strict_json::StrictValue;
+use crate::text::is_clean_text;
 use crate::tracking_url;
 
 /// Bytes that the body may have.

@@ -28,14 +28,18 @@ pub mod job;
 pub mod key;
 pub mod linking;
 pub mod message;
+#[cfg(test)]
+mod message_fixtures;
 pub mod problem;
 pub mod result;
+mod result_check;
 pub mod row;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod secret;
 pub mod signature;
 pub mod strict_json;
+pub mod text;
 pub mod tracking_url;
 
 pub use clock::{Clock, ManualClock, SystemClock, UnixMillis};

@@ -95,6 +95,8 @@ problem_codes! {
     RateLimited = "rate_limited", 429, "Too many requests";
     /// The key listens to as many event streams as it may.
     TooManyStreams = "too_many_streams", 429, "Too many event streams";
+    /// The desktop has as many pulls open as it may.
+    TooManyPulls = "too_many_pulls", 429, "Too many pulls are open";
     /// A desktop polls faster than it was told.
     SlowDown = "slow_down", 429, "Polling too fast";
     /// The month's fetches are used up.

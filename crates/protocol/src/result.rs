@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::UnixMillis;
 use crate::conclusion::Conclusion;
-use crate::fetch_request::PayloadError;
 
 /// Bytes of one result as JSON.
 pub const MAX_RESULT_BYTES: usize = 256 * 1_024;
@@ -14,6 +13,8 @@ pub const MAX_HOPS: usize = 128;
 pub const MAX_TEXT_BYTES: usize = 4_096;
 /// Query parameters whose way through the chain a result tells: more than a landing page reads.
 pub const MAX_PARAMETERS: usize = 64;
+/// Milliseconds that a chain may have taken: as long as the longest deadline of a job.
+pub const MAX_DURATION_MS: u64 = 604_800_000;
 /// Bytes of one URL in a result: Location headers may be longer than what a tracking URL may be.
 pub const MAX_URL_BYTES: usize = 65_536;
 
@@ -71,13 +72,18 @@ pub struct JobResult {
 /// Bytes of a result's screenshot, before base64: half a screen of photographs fits, beside ordinary evidence.
 pub const MAX_SCREENSHOT_BYTES: usize = 64 * 1_024;
 
-/// The bytes of a picture as a result carries it; `None` when the text is none: not base64, no WebP, or more than
-/// [`MAX_SCREENSHOT_BYTES`].
+/// The bytes of a picture as a result carries it; `None` when the text is none: not base64 (RFC 4648, section 4) of one WebP
+/// file and nothing behind it (RFC 9649, section 2.4), or more than [`MAX_SCREENSHOT_BYTES`]. What its pixels are is for
+/// whoever draws them, in a browser's own sandbox.
 #[must_use]
 pub fn picture(text: &str) -> Option<Vec<u8>> {
     let fits = text.len() <= MAX_SCREENSHOT_BYTES.div_ceil(3) * 4;
     let bytes = fits.then(|| data_encoding::BASE64.decode(text.as_bytes()).ok()).flatten()?;
-    (bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP")).then_some(bytes)
+    let (head, _) = bytes.split_first_chunk::<16>()?;
+    let [r, i, f, f2, a, b, c, d, form @ ..] = *head;
+    let is_whole = bytes.len() == (u32::from_le_bytes([a, b, c, d]) as usize).saturating_add(8);
+    let is_webp = [r, i, f, f2] == *b"RIFF" && matches!(&form, b"WEBPVP8 " | b"WEBPVP8L" | b"WEBPVP8X");
+    (is_whole && is_webp).then_some(bytes)
 }
 
 /// What pages did beside navigating; a browser sees it.
@@ -249,132 +255,5 @@ impl JobResult {
             duration_ms: self.duration_ms,
             ..Self::not_executed(detail, self.checked_at)
         }
-    }
-
-    /// Checks what serde cannot: a desktop is a stranger too. Bounds first, then that every URL that people may click
-    /// is http(s), and that no text carries control characters.
-    ///
-    /// # Errors
-    /// The first member that is out of bounds, by pointer.
-    pub fn check(&self) -> Result<(), PayloadError> {
-        let fault = |pointer: String, detail: &str| Err(PayloadError::new(pointer, detail));
-        let text = |pointer: &str, text: Option<&str>| match text {
-            Some(text) if text.len() > MAX_TEXT_BYTES || !is_clean_text(text) => {
-                fault(pointer.to_owned(), "must have at most 4096 bytes and no control characters")
-            }
-            _ => Ok(()),
-        };
-        text("/detail", Some(&self.detail))?;
-        text("/title", self.title.as_deref())?;
-        text("/observed/userAgent", self.observed.user_agent.as_deref())?;
-        text("/observed/proxy", self.observed.proxy.as_deref())?;
-        text("/observed/addressFamily", self.observed.address_family.as_deref())?;
-        text("/handover", self.handover.as_deref())?;
-        if let Some(refresh) = &self.delayed_refresh
-            && (refresh.target.len() > MAX_URL_BYTES || !is_clean_text(&refresh.target))
-        {
-            return fault("/delayedRefresh/target".to_owned(), "must have at most 65536 bytes and no control characters");
-        }
-        if self.parameters.len() > MAX_PARAMETERS {
-            return fault("/parameters".to_owned(), "must have at most 64 parameters");
-        }
-        for (index, parameter) in self.parameters.iter().enumerate() {
-            text(&format!("/parameters/{index}/name"), Some(&parameter.name))?;
-            if parameter.changed_at.len() > MAX_HOPS {
-                return fault(format!("/parameters/{index}/changedAt"), "must have at most 128 hops");
-            }
-        }
-        if let Some(beside) = &self.beside {
-            if beside.popups.len() > MAX_BESIDE || beside.refused.len() > MAX_BESIDE {
-                return fault("/beside".to_owned(), "must have at most 20 popups and 20 refused addresses");
-            }
-            for told in beside.popups.iter().chain(&beside.refused) {
-                text("/beside", Some(told))?;
-            }
-        }
-        if self.screenshot.as_deref().is_some_and(|text| picture(text).is_none()) {
-            return fault("/screenshot".to_owned(), "must be a WebP picture of at most 64 KiB in base64");
-        }
-        if !self.final_url.as_deref().is_none_or(is_web_url) {
-            return fault("/finalUrl".to_owned(), "must be an http or https URL");
-        }
-        if self.hops.len() > MAX_HOPS {
-            return fault("/hops".to_owned(), "must have at most 128 hops");
-        }
-        if self.failing_hop.is_some_and(|hop| hop as usize >= self.hops.len()) {
-            return fault("/failingHop".to_owned(), "must be the index of a hop");
-        }
-        for (index, hop) in self.hops.iter().enumerate() {
-            if hop.index as usize != index {
-                return fault(format!("/hops/{index}/index"), "must count up from 0");
-            }
-            if !is_web_url(&hop.url) {
-                return fault(format!("/hops/{index}/url"), "must be an http or https URL");
-            }
-            let location_fits = |text: &str| text.len() <= MAX_URL_BYTES && is_clean_text(text);
-            if !hop.location.as_deref().is_none_or(location_fits) {
-                return fault(format!("/hops/{index}/location"), "must have at most 65536 bytes and no control characters");
-            }
-            text(&format!("/hops/{index}/method"), Some(&hop.method))?;
-            text(&format!("/hops/{index}/remoteAddr"), hop.remote_addr.as_deref())?;
-            text(&format!("/hops/{index}/httpVersion"), hop.http_version.as_deref())?;
-            text(&format!("/hops/{index}/tlsVersion"), hop.tls_version.as_deref())?;
-            for name in &hop.set_cookies {
-                text(&format!("/hops/{index}/setCookies"), Some(name))?;
-            }
-            if !hop.referrer.as_deref().is_none_or(is_web_url) {
-                return fault(format!("/hops/{index}/referrer"), "must be an http or https URL");
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether a text has no control characters, so that it can stand in a header, a log line or a cell.
-#[must_use]
-pub(crate) fn is_clean_text(text: &str) -> bool {
-    !text.chars().any(char::is_control)
-}
-
-fn is_web_url(text: &str) -> bool {
-    let web = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    text.len() <= MAX_URL_BYTES && is_clean_text(text) && (web("http://") || web("https://"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pointer_after(change: impl FnOnce(&mut JobResult)) -> Option<String> {
-        let mut result = JobResult::not_executed("d", UnixMillis(0));
-        result.hops = vec![Hop { url: "https://a.example/".to_owned(), method: "GET".to_owned(), ..Hop::default() }];
-        change(&mut result);
-        result.check().err().map(|fault| fault.pointer)
-    }
-
-    #[test]
-    fn hostile_results_are_named_by_member() {
-        assert_eq!(pointer_after(|_| ()), None);
-        assert_eq!(pointer_after(|r| r.final_url = Some("javascript:alert(1)".into())).as_deref(), Some("/finalUrl"));
-        assert_eq!(pointer_after(|r| r.detail = "a\u{1b}[2J".into()).as_deref(), Some("/detail"));
-        assert_eq!(pointer_after(|r| r.title = Some("x".repeat(4_097))).as_deref(), Some("/title"));
-        assert_eq!(pointer_after(|r| r.handover = Some("\n".into())).as_deref(), Some("/handover"));
-        let refresh = |target: &str| Some(DelayedRefresh { seconds: 9, target: target.into() });
-        assert_eq!(pointer_after(|r| r.delayed_refresh = refresh("x\u{7}")).as_deref(), Some("/delayedRefresh/target"));
-        assert_eq!(pointer_after(|r| r.delayed_refresh = refresh("market://x")), None);
-        assert_eq!(pointer_after(|r| r.parameters = vec![ParameterTrace::default(); 65]).as_deref(), Some("/parameters"));
-        let popup = |url: &str| Some(Beside { popups: vec![url.into()], ..Beside::default() });
-        assert_eq!(pointer_after(|r| r.beside = popup("x\u{7}")).as_deref(), Some("/beside"));
-        assert_eq!(pointer_after(|r| r.beside = popup("market://x")), None);
-        let picture = |bytes: &[u8]| Some(data_encoding::BASE64.encode(bytes));
-        assert_eq!(pointer_after(|r| r.screenshot = picture(b"RIFF\0\0\0\0WEBPVP8 ")), None);
-        assert_eq!(pointer_after(|r| r.screenshot = picture(b"<svg onload=alert(1)>")).as_deref(), Some("/screenshot"));
-        assert_eq!(pointer_after(|r| r.screenshot = Some("RIFF".into())).as_deref(), Some("/screenshot"));
-        let large = [&b"RIFF\0\0\0\0WEBP"[..], &[0; MAX_SCREENSHOT_BYTES]].concat();
-        assert_eq!(pointer_after(|r| r.screenshot = picture(&large)).as_deref(), Some("/screenshot"));
-        assert_eq!(pointer_after(|r| r.failing_hop = Some(1)).as_deref(), Some("/failingHop"));
-        assert_eq!(pointer_after(|r| r.hops[0].url = "data:text/html,x".into()).as_deref(), Some("/hops/0/url"));
-        assert_eq!(pointer_after(|r| r.hops[0].index = 1).as_deref(), Some("/hops/0/index"));
-        assert_eq!(pointer_after(|r| r.hops[0].location = Some("intent://x".into())), None);
     }
 }

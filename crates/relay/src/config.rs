@@ -11,7 +11,8 @@ use store::DatabaseUrl;
 
 use crate::body;
 use crate::console::OidcProvider;
-use crate::edge::{AddressLimit, TlsFiles, TrustedProxies};
+use crate::edge::{TlsFiles, TrustedProxies};
+use crate::rate::Rate;
 use crate::secrets::InstallSecrets;
 
 /// The account that an empty database gets, unless told otherwise.
@@ -56,7 +57,9 @@ pub struct Config {
     /// Reverse proxies that may say whom they speak for.
     pub trusted_proxies: TrustedProxies,
     /// What one address may send that nobody has proven to be theirs; none: as much as it likes.
-    pub address_limit: Option<AddressLimit>,
+    pub address_limit: Option<Rate>,
+    /// What one desktop may send; none: as much as it likes.
+    pub device_limit: Option<Rate>,
     /// Bytes of request bodies that are held at once; beyond, requests are refused as overloaded.
     pub held_body_bytes: usize,
     /// How often it is written down which keys have been used; at most once a minute and key, in any case.
@@ -89,7 +92,8 @@ impl Config {
             tls: None,
             oidc: Vec::new(),
             trusted_proxies: TrustedProxies::default(),
-            address_limit: Some(AddressLimit::default()),
+            address_limit: Some(Rate::OF_ADDRESS),
+            device_limit: Some(Rate::OF_DEVICE),
             held_body_bytes: body::DEFAULT_HELD_BYTES,
             key_use_interval: Duration::from_secs(60),
             bench_noop: false,

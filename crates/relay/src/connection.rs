@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::{self, Wrapped};
+use crate::unread::{Unread, Watched};
 
 /// Time until the first bytes, and for each request's head: silent connections are closed.
 const HEAD: Duration = Duration::from_secs(60);
@@ -79,7 +80,8 @@ async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, is_
     let under_way = UnderWay::default();
     let hang_up = HangUp::default();
     let router = router.layer(axum::Extension(hang_up.clone()));
-    let service = Counted { service: TowerToHyperService::new(router), under_way: under_way.clone() };
+    let unread = Unread::default();
+    let service = Counted { service: TowerToHyperService::new(router), under_way: under_way.clone(), unread: unread.clone() };
     let io = TokioIo::new(stream);
     if is_h2 {
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
@@ -87,20 +89,26 @@ async fn speak(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, is_
         builder.max_pending_accept_reset_streams(MAX_RESETS).max_local_error_reset_streams(MAX_FAULTS);
         builder.initial_connection_window_size(AHEAD).initial_stream_window_size(AHEAD_OF_ONE).max_send_buf_size(MAX_UNREAD);
         builder.keep_alive_interval(Some(HEAD)).keep_alive_timeout(HEAD);
-        drive(builder.serve_connection(io, service), under_way, hang_up, draining).await;
+        drive(builder.serve_connection(io, service), (under_way, unread), hang_up, draining).await;
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(MAX_HEAD_BYTES).pipeline_flush(true);
-        drive(builder.serve_connection(io, service), under_way, hang_up, draining).await;
+        drive(builder.serve_connection(io, service), (under_way, unread), hang_up, draining).await;
     }
 }
 
 /// Serves a connection until it ends. How it ends is its peer's business: a reset is no event.
-async fn drive(connection: impl GracefulConnection, under_way: UnderWay, HangUp(hang_up): HangUp, draining: CancellationToken) {
+async fn drive(
+    connection: impl GracefulConnection,
+    (under_way, unread): (UnderWay, Unread),
+    HangUp(hang_up): HangUp,
+    draining: CancellationToken,
+) {
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
         () = under_way.never_began() => return,
+        () = unread.one_waits_too_long() => return,
         () = hang_up.cancelled() => return,
         () = draining.cancelled() => connection.as_mut().graceful_shutdown(),
     }
@@ -139,20 +147,22 @@ impl UnderWay {
     }
 }
 
-/// Counts the requests that are under way, also those whose sender goes away.
+/// Counts the requests that are under way, also those whose sender goes away, and watches their answers.
 struct Counted<S> {
     service: S,
     under_way: UnderWay,
+    unread: Unread,
 }
 
-impl<S, B> hyper::service::Service<http::Request<B>> for Counted<S>
+impl<S, B, A> hyper::service::Service<http::Request<B>> for Counted<S>
 where
-    S: hyper::service::Service<http::Request<B>>,
+    S: hyper::service::Service<http::Request<B>, Response = http::Response<A>>,
     S::Future: Send + 'static,
+    A: http_body::Body,
 {
-    type Response = S::Response;
+    type Response = http::Response<Watched<A>>;
     type Error = S::Error;
-    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
+    type Future = BoxFuture<'static, Result<Self::Response, S::Error>>;
 
     fn call(&self, request: http::Request<B>) -> Self::Future {
         struct Leaves(UnderWay);
@@ -165,10 +175,10 @@ where
         had.fetch_add(1, Ordering::Relaxed);
         now.fetch_add(1, Ordering::Relaxed);
         let leaves = Leaves(self.under_way.clone());
-        let answer = self.service.call(request);
+        let (answer, unread) = (self.service.call(request), self.unread.clone());
         Box::pin(async move {
             let _leaves = leaves;
-            answer.await
+            Ok(answer.await?.map(|body| unread.watch(body)))
         })
     }
 }

@@ -79,6 +79,12 @@ impl Keys {
         self.keys.table().table.find(key_id)
     }
 
+    /// Whether a key that has proven itself still signs: it may have been revoked since, or have come to its end.
+    pub(crate) async fn still_signs(&self, key_id: &KeyId, now: UnixMillis) -> bool {
+        let found = self.find(key_id.as_str()).await;
+        found.is_known && found.value.terms.expires_at.is_none_or(|end| end > now)
+    }
+
     /// The version of an account's inventory.
     pub(crate) async fn version(&self, account: AccountId) -> u64 {
         self.keys.follow(|| self.store.keys_version(), || self.read()).await;

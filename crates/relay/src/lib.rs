@@ -32,17 +32,19 @@ mod sealing_source;
 mod secrets;
 mod server;
 mod state;
+mod unread;
 
 #[cfg(test)]
 mod timing;
 
 pub use config::{Config, DEFAULT_ACCOUNT};
 pub use console::{InvalidProvider, OidcProvider, setup_link_on};
-pub use edge::{AddressLimit, InvalidAddressLimit, ProxyHeaders, TlsError, TlsFiles, TrustedProxies};
+pub use edge::{ProxyHeaders, TlsError, TlsFiles, TrustedProxies};
 pub use openapi::openapi_document;
 pub use operator::accounts::ListedAccount;
 pub use operator::people::{ListedInvitation, ListedMember, ListedPeople, OneTimeLink};
 pub use operator::{LinkedDevice, PendingLink};
+pub use rate::{InvalidRate, Rate};
 pub use relay::{Relay, StartError};
 pub use route::{Audience, Endpoint};
 pub use router::endpoints;

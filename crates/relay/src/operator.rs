@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::{Account, DeviceRecord};
 
+use crate::body::Sender;
 use crate::path::PathParts;
 use crate::problem::Refusal;
 use crate::state::{RelayState, Shared};
@@ -78,7 +79,7 @@ const MAX_BYTES: usize = 4_096;
 
 /// Reads a message from a shell.
 async fn read<M: DeserializeOwned>(state: &RelayState, request: Request) -> Result<M, Refusal> {
-    let body = state.bodies.read(request.into_body(), MAX_BYTES).await?.bytes;
+    let body = state.bodies.read(Sender::of(request.extensions()), request.into_body(), MAX_BYTES).await?.bytes;
     serde_json::from_slice(&body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Refusal::InvalidPayload(vec![PayloadError::new("", error.to_string())]),
         _ => Refusal::MalformedJson(error.to_string()),

@@ -8,8 +8,10 @@ use axum::response::{IntoResponse, Response};
 use protocol::fetch_request::PayloadError;
 use protocol::key::{Scope, Scopes};
 use protocol::problem::{self, Problem, ProblemCode};
+use protocol::signature::SignedTarget;
 use protocol::{JobId, RequestId, UnixMillis};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use store::StoreError;
 use tracing::Instrument as _;
 
@@ -87,6 +89,10 @@ pub(crate) enum Refusal {
     AddressLimited {
         retry_after: u64,
     },
+    /// More than one desktop may send.
+    DeviceLimited {
+        retry_after: u64,
+    },
     QuotaExceeded {
         used: u64,
         limit: u64,
@@ -101,6 +107,10 @@ pub(crate) enum Refusal {
     TooManyStreams {
         limit: u32,
     },
+    /// The desktop has as many pulls open as it may.
+    TooManyPulls {
+        limit: u32,
+    },
     Overloaded,
     OutcomeUnknown,
     Internal,
@@ -112,6 +122,14 @@ pub(crate) struct Received {
     pub(crate) body_bytes: usize,
     pub(crate) body_sha256: String,
     pub(crate) base: &'static str,
+}
+
+impl Received {
+    /// Of a request without a body.
+    pub(crate) fn nothing() -> Self {
+        let base = SignedTarget::of("GET", "/").recipe();
+        Self { body_bytes: 0, body_sha256: data_encoding::HEXLOWER.encode(&Sha256::digest(b"")), base }
+    }
 }
 
 /// What desktops sign (RFC 9421).
@@ -149,10 +167,11 @@ impl Refusal {
             Self::UnsupportedMediaType { .. } => ProblemCode::UnsupportedMediaType,
             Self::InvalidPayload(_) => ProblemCode::InvalidPayload,
             Self::IdempotencyMismatch { .. } => ProblemCode::IdempotencyMismatch,
-            Self::RateLimited { .. } | Self::AddressLimited { .. } => ProblemCode::RateLimited,
+            Self::RateLimited { .. } | Self::AddressLimited { .. } | Self::DeviceLimited { .. } => ProblemCode::RateLimited,
             Self::QuotaExceeded { .. } => ProblemCode::QuotaExceeded,
             Self::BacklogFull { .. } => ProblemCode::BacklogFull,
             Self::TooManyStreams { .. } => ProblemCode::TooManyStreams,
+            Self::TooManyPulls { .. } => ProblemCode::TooManyPulls,
             Self::Overloaded => ProblemCode::Overloaded,
             Self::OutcomeUnknown => ProblemCode::OutcomeUnknown,
             Self::Internal => ProblemCode::Internal,
@@ -219,6 +238,9 @@ impl Refusal {
                     "Too many requests from this address have proven no key and no session. Wait {retry_after} s, and see why they were refused."
                 )
             }
+            Self::DeviceLimited { retry_after } => {
+                format!("The desktop sends more than it may. Wait {retry_after} s, and send what is left then.")
+            }
             Self::QuotaExceeded { used, limit, renews_at, .. } => {
                 format!("{used} of {limit} fetches are used; the quota renews at {renews_at}.")
             }
@@ -226,6 +248,9 @@ impl Refusal {
                 format!("{waiting} jobs wait and {limit} may. Link a desktop or wait until some have been resolved.")
             }
             Self::TooManyStreams { limit } => format!("{limit} event streams of this key are open, and more it may not have. Close one, or share one."),
+            Self::TooManyPulls { limit } => {
+                format!("{limit} pulls of this desktop are open, and more it may not have. Wait until one is answered: one is enough.")
+            }
             Self::Overloaded => "The relay is at its capacity. Nothing was stored; send the same request again.".to_owned(),
             Self::OutcomeUnknown => "The database did not confirm in time. Send the job again with the same idempotency key.".to_owned(),
             Self::Internal => "The relay failed; its log has the cause under the request id. Send a job again under the same idempotency key: it is made once."
@@ -246,11 +271,12 @@ impl Refusal {
             Self::IdempotencyMismatch { first } => json!({ "jobId": first }),
             Self::RateLimited { .. } => json!({ "violated-policies": ["burst"] }),
             Self::AddressLimited { .. } => json!({ "violated-policies": ["address"] }),
+            Self::DeviceLimited { .. } => json!({ "violated-policies": ["device"] }),
             Self::QuotaExceeded { used, limit, renews_at, .. } => {
                 json!({ "violated-policies": ["monthly"], "used": used, "limit": limit, "renewsAt": renews_at })
             }
             Self::BacklogFull { waiting, limit } => json!({ "violated-policies": ["backlog"], "waiting": waiting, "limit": limit }),
-            Self::TooManyStreams { limit } => json!({ "limit": limit }),
+            Self::TooManyStreams { limit } | Self::TooManyPulls { limit } => json!({ "limit": limit }),
             Self::InsufficientScope { needed, scopes } => json!({ "needed": needed, "scopes": scopes }),
             Self::TooManyKeys { limit } => json!({ "limit": limit }),
             Self::PlanFull { limit, .. } => json!({ "limit": limit }),
@@ -279,10 +305,11 @@ impl Refusal {
     /// Seconds for `Retry-After`.
     const fn retry_after(&self) -> Option<u64> {
         match self {
-            Self::RateLimited { retry_after } | Self::AddressLimited { retry_after } | Self::QuotaExceeded { retry_after, .. } => {
-                Some(*retry_after)
-            }
-            Self::BacklogFull { .. } | Self::TooManyStreams { .. } => Some(BACKLOG_RETRY_SECONDS),
+            Self::RateLimited { retry_after }
+            | Self::AddressLimited { retry_after }
+            | Self::DeviceLimited { retry_after }
+            | Self::QuotaExceeded { retry_after, .. } => Some(*retry_after),
+            Self::BacklogFull { .. } | Self::TooManyStreams { .. } | Self::TooManyPulls { .. } => Some(BACKLOG_RETRY_SECONDS),
             Self::SlowDown { interval } => Some(*interval as u64),
             Self::Overloaded | Self::OutcomeUnknown => Some(OVERLOADED_RETRY_SECONDS),
             _ => None,
@@ -306,7 +333,7 @@ impl Refusal {
     fn type_uri(&self, public_url: &str) -> String {
         // Registered types where they fit, so that generic callers understand them.
         match self {
-            Self::RateLimited { .. } | Self::AddressLimited { .. } | Self::QuotaExceeded { .. } => {
+            Self::RateLimited { .. } | Self::AddressLimited { .. } | Self::DeviceLimited { .. } | Self::QuotaExceeded { .. } => {
                 "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
             }
             Self::Overloaded => "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".to_owned(),
@@ -428,9 +455,11 @@ mod tests {
             Refusal::IdempotencyMismatch { first: JobId::from_bytes([0; 16]) },
             Refusal::RateLimited { retry_after: 1 },
             Refusal::AddressLimited { retry_after: 1 },
+            Refusal::DeviceLimited { retry_after: 1 },
             Refusal::QuotaExceeded { used: 1, limit: 1, renews_at: now, retry_after: 1 },
             Refusal::BacklogFull { waiting: 1, limit: 1 },
             Refusal::TooManyStreams { limit: 8 },
+            Refusal::TooManyPulls { limit: 16 },
             Refusal::Overloaded,
             Refusal::OutcomeUnknown,
             Refusal::Internal,

@@ -1,19 +1,69 @@
-//! The burst limit of one API key, in memory: against floods, not for accounting. Monthly quotas live in the database.
+//! The burst limit of one API key or one desktop, in memory: against floods, not for accounting. Monthly quotas live in the
+//! database.
 //!
 //! The generic cell rate algorithm: one number says when the bucket will be full again. A request is taken while there is
 //! room for one; whatever comes with it (the items of a batch) is paid for in advance, so that a batch of any size goes
 //! through once and over time nobody gets more than the rate.
 
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use domain::Plan;
 
-use crate::problem::Refusal;
-
 const NANOS: u64 = 1_000_000_000;
 
-/// How many requests a key may send now.
+/// What one sender may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests a second, for ever.
+    pub per_second: NonZeroU32,
+    /// Requests at once, after a pause.
+    pub burst: NonZeroU32,
+}
+
+/// A text that is no rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected requests a second and how many at once, such as 100:2000")]
+pub struct InvalidRate;
+
+impl Rate {
+    /// What an address may send that nobody has proven to be theirs: 100 a second, 2,000 at once. A person who opens pages
+    /// sends ten at a time, a desktop that is not linked any more one a second, a script with a wrong secret that never
+    /// stops to think some 50 a second: none of them is held up. A guesser gets 100 tries a second, where a secret has
+    /// 2^128 values.
+    pub const OF_ADDRESS: Self = Self::of(100, 2_000);
+    /// What one desktop may send: 500 a second, 2,500 at once. It has one pull open at a time, and each takes up to 128 jobs
+    /// and hands in up to 100 results; a message of many bytes counts as several requests.
+    pub const OF_DEVICE: Self = Self::of(500, 2_500);
+
+    const fn of(per_second: u32, burst: u32) -> Self {
+        match (NonZeroU32::new(per_second), NonZeroU32::new(burst)) {
+            (Some(per_second), Some(burst)) => Self { per_second, burst },
+            _ => Self { per_second: NonZeroU32::MIN, burst: NonZeroU32::MIN },
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = InvalidRate;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRate> {
+        let (per_second, burst) = text.split_once(':').ok_or(InvalidRate)?;
+        let number = |text: &str| text.parse().map_err(|_| InvalidRate);
+        Ok(Self { per_second: number(per_second)?, burst: number(burst)? })
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.per_second, self.burst)
+    }
+}
+
+/// How many requests one sender may send now.
 #[derive(Debug)]
 pub(crate) struct Burst {
     size: u32,
@@ -35,13 +85,29 @@ impl Burst {
     /// The limit of a plan; none when it has none.
     pub(crate) fn of(plan: &Plan) -> Option<Self> {
         let per_second = plan.requests_per_second?;
-        let size = plan.burst.unwrap_or(per_second);
-        Some(Self { size: size.get(), per_second: per_second.get(), began: Instant::now(), full_at: AtomicU64::new(0) })
+        Some(Self::new(Rate { per_second, burst: plan.burst.unwrap_or(per_second) }))
+    }
+
+    pub(crate) fn new(Rate { per_second, burst }: Rate) -> Self {
+        Self { size: burst.get(), per_second: per_second.get(), began: Instant::now(), full_at: AtomicU64::new(0) }
     }
 
     /// Takes one request.
-    pub(crate) fn take(&self) -> Result<BurstStanding, Refusal> {
-        self.take_at(self.now()).map_err(|wait| Refusal::RateLimited { retry_after: wait / NANOS + 1 })
+    ///
+    /// # Errors
+    /// When there is none left: whole seconds until there is, rounded up.
+    pub(crate) fn take(&self) -> Result<BurstStanding, u64> {
+        self.take_at(self.now()).map_err(whole_seconds)
+    }
+
+    /// Whether a request could be taken now, without taking it.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(crate) fn has_room(&self) -> Result<(), u64> {
+        let now = self.now();
+        let room = now + self.nanos(self.size - 1);
+        self.full_at.load(Ordering::Relaxed).checked_sub(room).filter(|wait| *wait > 0).map_or(Ok(()), |wait| Err(whole_seconds(wait)))
     }
 
     /// Pays for what came with a request that was taken, however much it is.
@@ -88,6 +154,11 @@ impl Burst {
     }
 }
 
+/// Rounded up, since whoever comes back earlier is refused again.
+const fn whole_seconds(nanos: u64) -> u64 {
+    nanos / NANOS + 1
+}
+
 #[cfg(test)]
 mod tests {
     use domain::Plans;
@@ -120,6 +191,22 @@ mod tests {
         assert_eq!(burst.charge_at(0, 499).remaining, 0);
         assert!(burst.take_at(49_800 * MILLI).is_err(), "five hundred at ten a second, but for the burst");
         assert!(burst.take_at(49_900 * MILLI).is_ok());
+    }
+
+    #[test]
+    fn rates_are_read_as_they_are_written() {
+        assert_eq!(Rate::OF_ADDRESS.to_string().parse(), Ok(Rate::OF_ADDRESS));
+        for text in ["", "100", "0:1", "1:0", "a:b", "1:2:3", "-1:1"] {
+            assert_eq!(text.parse::<Rate>(), Err(InvalidRate), "{text}");
+        }
+    }
+
+    #[test]
+    fn looking_takes_nothing() {
+        let burst = burst();
+        assert_eq!((burst.has_room(), burst.has_room()), (Ok(()), Ok(())));
+        burst.charge(1_000);
+        assert!(burst.has_room().is_err_and(|wait| (90..=100).contains(&wait)), "a thousand at ten a second");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::body::Bodies;
 use crate::clock_skew;
 use crate::config::Config;
 use crate::console::{self, Passphrases, Providers, SignInThrottle};
-use crate::device_api::{Devices, LastHeard, PendingLinks};
+use crate::device_api::{Devices, LastHeard, Paces, PendingLinks};
 use crate::edge::{AddressLimits, Places, Tls, TlsError};
 use crate::key_upkeep;
 use crate::keys::Keys;
@@ -222,6 +222,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         devices: Devices::load(store.clone()).await?,
         links: PendingLinks::new(matches!(config.database, DatabaseUrl::Postgres(_))),
         last_heard: LastHeard::default(),
+        paces: Paces::new(config.device_limit),
         metrics: Metrics::new(started_seconds(now)),
         clock: Arc::clone(&config.clock),
         public_url: config
@@ -245,6 +246,7 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         link_interval_seconds: config.link_interval_seconds,
         bench_noop: config.bench_noop,
         draining: CancellationToken::new(),
+        openapi: std::sync::OnceLock::new(),
         store,
     })
 }

@@ -1,14 +1,15 @@
 //! What every handler shares.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use protocol::{Clock, RequestId, Secret, UnixMillis};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::Bodies;
 use crate::console::{Passphrases, Providers, SignInThrottle};
-use crate::device_api::{Devices, LastHeard, PendingLinks};
+use crate::device_api::{Devices, LastHeard, Paces, PendingLinks};
 use crate::edge::{AddressLimits, TrustedProxies};
 use crate::keys::Keys;
 use crate::live::Places;
@@ -24,6 +25,7 @@ pub(crate) struct RelayState {
     pub(crate) store: Store,
     pub(crate) keys: Keys,
     pub(crate) devices: Devices,
+    pub(crate) paces: Paces,
     pub(crate) last_heard: LastHeard,
     pub(crate) links: PendingLinks,
     pub(crate) metrics: Metrics,
@@ -52,6 +54,8 @@ pub(crate) struct RelayState {
     pub(crate) bench_noop: bool,
     /// Cancelled when the relay begins to shut down: waiting requests are then answered early.
     pub(crate) draining: CancellationToken,
+    /// The document of the endpoints, as this relay serves it.
+    pub(crate) openapi: OnceLock<Bytes>,
 }
 
 impl RelayState {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use protocol::Hop;
 use protocol::result::{MAX_PARAMETERS, ParameterTrace};
+use protocol::text::is_plain_character;
 use url::Url;
 
 /// Bytes of a parameter's name that the evidence keeps.
@@ -46,7 +47,7 @@ pub(crate) fn trace(hops: &[Hop]) -> Vec<ParameterTrace> {
 }
 
 fn shortened(name: &str) -> String {
-    let clean: String = name.chars().filter(|character| !character.is_control()).collect();
+    let clean: String = name.chars().filter(|character| is_plain_character(*character)).collect();
     clean[..clean.floor_char_boundary(MAX_NAME_BYTES)].to_owned()
 }
 

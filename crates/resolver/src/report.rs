@@ -1,9 +1,10 @@
-//! From a chain and its verdict to the result on the wire: within its bounds, without control characters.
+//! From a chain and its verdict to the result on the wire: within its bounds, in plain characters.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use protocol::clock::UnixMillis;
-use protocol::result::{Beside, MAX_BESIDE, MAX_HOPS, MAX_RESULT_BYTES, MAX_TEXT_BYTES, MAX_URL_BYTES};
+use protocol::result::{Beside, MAX_BESIDE, MAX_DURATION_MS, MAX_HOPS, MAX_RESULT_BYTES, MAX_TEXT_BYTES, MAX_URL_BYTES};
+use protocol::text::is_plain_character;
 use protocol::tracking_url::InvalidTrackingUrl;
 use protocol::{Conclusion, Hop, JobResult};
 use serde::Serialize;
@@ -40,8 +41,9 @@ pub(crate) fn result(chain: Chain, verdict: Verdict, now: UnixMillis) -> JobResu
         result.title = page.title.as_deref().map(|title| clean(title, MAX_TEXT_BYTES)).filter(|title| !title.is_empty());
     }
     result.engine = Some(chain.engine);
-    result.duration_ms = u64::try_from(chain.duration.as_millis()).unwrap_or(u64::MAX);
+    result.duration_ms = u64::try_from(chain.duration.as_millis()).unwrap_or(u64::MAX).min(MAX_DURATION_MS);
     result.observed = chain.observed;
+    result.observed.user_agent = result.observed.user_agent.take().map(|agent| clean(&agent, MAX_TEXT_BYTES));
     result.handover = chain.handover.map(|handover| clean(&handover.detail, MAX_TEXT_BYTES));
     result.delayed_refresh = chain.delayed_refresh.map(|mut refresh| {
         refresh.target = clean(&refresh.target, MAX_URL_BYTES);
@@ -75,6 +77,7 @@ fn bounded(mut hops: Vec<Hop>) -> Vec<Hop> {
             hop.url = shortened_url(&hop.url);
         }
         hop.location = hop.location.take().map(|location| clean(&location, MAX_URL_BYTES));
+        hop.elapsed_ms = hop.elapsed_ms.min(MAX_DURATION_MS);
         hop.set_cookies.truncate(MAX_COOKIE_NAMES);
         hop.set_cookies.iter_mut().for_each(|name| *name = clean(name, MAX_COOKIE_NAME_BYTES));
         hop.referrer = hop.referrer.take().filter(|referrer| referrer.len() <= MAX_TEXT_BYTES);
@@ -153,11 +156,11 @@ fn json_bytes(value: &impl Serialize) -> usize {
 const MAX_COOKIE_NAMES: usize = 50;
 const MAX_COOKIE_NAME_BYTES: usize = 100;
 
-/// Without control characters and no longer than `limit` bytes.
+/// In plain characters only and no longer than `limit` bytes.
 fn clean(text: &str, limit: usize) -> String {
     let mut clean = String::with_capacity(text.len().min(limit));
     for character in text.chars() {
-        let character = if character.is_control() { ' ' } else { character };
+        let character = if is_plain_character(character) { character } else { ' ' };
         if clean.len() + character.len_utf8() > limit {
             break;
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use desktop::{CreatedKey, Intent, Keys, KeysError, KnownKey};
+use desktop::{CreatedKey, Intent, Keys, KeysError, KnownKey, SecretsPlace};
 use owo_colors::OwoColorize as _;
 use protocol::key::{AddressRange, KeyTerms, Scope, Scopes};
 use protocol::{Clock as _, Environment, KeyId, SystemClock, UnixMillis};
@@ -16,8 +16,8 @@ use crate::{data_dir, output};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Id and secret are made on this machine. The secret is shown once, and kept in a file in the data folder that only its owner \
-can read; the relay keeps it sealed.
+Id and secret are made on this machine. The secret is shown once, and kept in this system's keychain, or in a file that \
+only its owner can read (`link-peeler desktop status` says where); the relay keeps it sealed.
 
 Examples:
   link-peeler keys create --label 'nightly script'
@@ -267,7 +267,11 @@ async fn hand_over(keys: &Keys, created: &CreatedKey, as_json: bool) -> Ended {
     } else {
         output::line(&format!("key     {}", key_id.bold()))?;
         output::line(&format!("secret  {}", secret.expose().bold()))?;
-        output::note("The secret is not shown again; a file in this desktop's data folder that only you can read keeps it.");
+        let place = match keys.secrets_place().map_err(failure)? {
+            SecretsPlace::Keychain => "this system's keychain keeps it",
+            SecretsPlace::File => "a file in this desktop's data folder that only you can read keeps it",
+        };
+        output::note(&format!("The secret is not shown again; {place}."));
     }
     keys.note_shown(key_id).await.map_err(failure)?;
     Ok(Exit::Ok)

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 use domain::{LeasePolicy, Retention};
 use protocol::key::AddressRange;
-use relay::{AddressLimit, Config, InstallSecrets, InvalidAddressLimit, ProxyHeaders, Relay, StartError, TlsFiles, TrustedProxies};
+use relay::{Config, InstallSecrets, InvalidRate, ProxyHeaders, Rate, Relay, StartError, TlsFiles, TrustedProxies};
 use serde_json::json;
 use store::DatabaseUrl;
 
@@ -56,8 +56,11 @@ pub(crate) struct Arguments {
     #[arg(long, env = "LINK_PEELER_PROXY_HEADERS", value_name = "WHICH", default_value = "x-forwarded", help_heading = "Edge")]
     proxy_headers: ProxyHeaders,
     /// Requests a second and at once that an address may send without proving whose they are; `off` for no limit
-    #[arg(long, env = "LINK_PEELER_ADDRESS_LIMIT", value_name = "RATE:BURST", default_value_t = Limit::default(), help_heading = "Edge")]
+    #[arg(long, env = "LINK_PEELER_ADDRESS_LIMIT", value_name = "RATE:BURST", default_value_t = Limit(Some(Rate::OF_ADDRESS)), help_heading = "Edge")]
     address_limit: Limit,
+    /// Requests a second and at once that one desktop may send; `off` for no limit
+    #[arg(long, env = "LINK_PEELER_DEVICE_LIMIT", value_name = "RATE:BURST", default_value_t = Limit(Some(Rate::OF_DEVICE)), help_heading = "Edge")]
+    device_limit: Limit,
     #[command(flatten)]
     sign_in: SignInFlags,
     /// Days that ended jobs and their results are kept; longer than idempotency keys
@@ -89,20 +92,14 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// A limit of addresses, or none.
+/// A limit, or none.
 #[derive(Clone, Copy, Debug)]
-struct Limit(Option<AddressLimit>);
-
-impl Default for Limit {
-    fn default() -> Self {
-        Self(Some(AddressLimit::default()))
-    }
-}
+struct Limit(Option<Rate>);
 
 impl std::str::FromStr for Limit {
-    type Err = InvalidAddressLimit;
+    type Err = InvalidRate;
 
-    fn from_str(text: &str) -> Result<Self, InvalidAddressLimit> {
+    fn from_str(text: &str) -> Result<Self, InvalidRate> {
         if text == "off" { Ok(Self(None)) } else { text.parse().map(|limit| Self(Some(limit))) }
     }
 }
@@ -139,6 +136,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         trusted_proxies: TrustedProxies { networks: arguments.trusted_proxies, headers: arguments.proxy_headers },
         address_limit: arguments.address_limit.0,
+        device_limit: arguments.device_limit.0,
         oidc: arguments.sign_in.providers()?,
         ..config(arguments.listen, database, &folder, arguments.sealing_key_command.as_deref())?
     };

@@ -54,6 +54,11 @@ impl Caller {
         Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
+    /// What a request that does nothing is answered.
+    pub(crate) async fn verify(&self) -> u16 {
+        self.send(&self.sign("GET", "/api/links/verify", None)).await.unwrap().0
+    }
+
     /// The wish, signed anew, once. `None`: no answer came, or only that there is none at this time.
     pub(crate) async fn fetch(&self, name: &str, tracking_url: &str) -> Option<Job> {
         let (status, body) = self.send(&self.sign_fetch(name, tracking_url)).await?;

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod caller;
+mod commands;
 mod desktop;
 mod field;
+mod keychain;
+mod killed_keys;
 mod kills;
 mod noise;
 mod process;

@@ -30,10 +30,17 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        // Never the keychain of whoever runs the tests.
+        Self::start_in(&[("LINK_PEELER_SECRETS", "file")], arguments)
+    }
+
+    /// With these variables in its environment.
+    pub(crate) fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_link-peeler"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LINK_PEELER_")) {
             command.env_remove(name);
         }
+        command.envs(environment.iter().copied());
         let mut child = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let said = Arc::<Mutex<Vec<Value>>>::default();
         let (lines, heard) = (BufReader::new(child.stdout.take().unwrap()), Arc::clone(&said));

@@ -13,6 +13,8 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LINK_PEELER_")) {
         command.env_remove(name);
     }
+    // Never the keychain of whoever runs the tests.
+    command.env("LINK_PEELER_SECRETS", "file");
     command
 }
 

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::device_key;
 use crate::link_file::Link;
 use crate::relay_client::{ANSWER_TIMEOUT, CallError, Refusal, RelayClient, parse_relay_url};
-use crate::vault::Vault;
+use crate::secrets::{Secrets, SecretsPlace};
 use align::{Step, align};
 pub use inventory::{Intent, KnownKey};
 use inventory::{Inventory, InventoryFile};
@@ -66,7 +66,7 @@ pub struct CreatedKey {
 /// The key inventory, through the link of one desktop. Works beside a running desktop of the same folder.
 pub struct Keys {
     client: RelayClient,
-    vault: Vault,
+    vault: Secrets,
     file: InventoryFile,
     device: DeviceId,
     clock: Arc<dyn Clock>,
@@ -79,13 +79,18 @@ impl Keys {
     /// # Errors
     /// When no desktop is linked there, or its files cannot be read.
     pub fn open(data_dir: &Path, relay_url: Option<&str>, clock: Arc<dyn Clock>) -> Result<Self, KeysError> {
+        Self::open_with(data_dir, Secrets::new(data_dir), relay_url, clock)
+    }
+
+    /// As [`Self::open`], with secrets that are open already.
+    pub(crate) fn open_with(data_dir: &Path, vault: Secrets, relay_url: Option<&str>, clock: Arc<dyn Clock>) -> Result<Self, KeysError> {
         let not_linked = || KeysError::NotLinked(data_dir.display().to_string());
         let link = Link::load(data_dir)?.ok_or_else(not_linked)?;
-        let key = device_key::load(data_dir)?.ok_or_else(not_linked)?;
+        let key = device_key::load(&vault)?.ok_or_else(not_linked)?;
         let base = parse_relay_url(relay_url.unwrap_or(&link.relay_url)).map_err(KeysError::RelayUrl)?;
         let client = RelayClient::new(base, Some((key, link.device_id)), Arc::clone(&clock))?;
         let file = InventoryFile::new(data_dir, link.account);
-        Ok(Self { client, vault: Vault::new(data_dir), file, device: link.device_id, clock })
+        Ok(Self { client, vault, file, device: link.device_id, clock })
     }
 
     /// Makes a key that may do everything, from anywhere, for good.
@@ -144,9 +149,10 @@ impl Keys {
         let mut inventory = self.file.read()?;
         let key = inventory.get(key_id).ok_or_else(|| KeysError::Unknown(key_id.clone()))?;
         let (secret, rotation) = (Secret::generate(), key.info.rotation + 1);
+        // Written down first, so that no secret lies here that nobody knows of.
         key.intent = Some(Intent::Rotating { rotation, overlap_seconds });
-        self.vault.put(&next(key_id), &secret)?;
         self.file.write(&inventory)?;
+        self.vault.put(&next(key_id), &secret)?;
         let told = self.tell_rotation(&mut inventory, key_id, rotation, overlap_seconds).await;
         self.file.write(&inventory)?;
         drop(turn);
@@ -239,6 +245,14 @@ impl Keys {
         Ok(secret)
     }
 
+    /// Where the secrets lie.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn secrets_place(&self) -> Result<SecretsPlace, KeysError> {
+        Ok(self.vault.place()?)
+    }
+
     /// Notes that a person has seen the secret that was made just now.
     ///
     /// # Errors
@@ -276,6 +290,10 @@ impl Keys {
             if inventory.get(&info.key_id).is_none() {
                 inventory.keys.insert(0, KnownKey { info, intent: None, has_secret: false, secret_rotation: 0, shown: true });
             }
+        }
+        for key in inventory.keys.iter().filter(|key| !matches!(key.intent, Some(Intent::Rotating { .. }))) {
+            // A copy that is left over from a rotation that has ended.
+            self.vault.remove(&next(&key.info.key_id))?;
         }
         inventory.keys.sort_by_key(|key| std::cmp::Reverse(key.info.created_at));
         // Of before the steps: what they have changed is looked at once more.
@@ -317,8 +335,14 @@ impl Keys {
                 }
                 None => inventory.forget(key_id),
             },
-            Step::Rotate { rotation, overlap_seconds } => {
+            Step::Rotate { rotation, overlap_seconds } if self.vault.get(&next(key_id))?.is_some() => {
                 self.tell_rotation(inventory, key_id, rotation, overlap_seconds).await?;
+            }
+            // Broken off before there was a secret, so nobody was told of it.
+            Step::Rotate { .. } => {
+                if let Some(key) = inventory.get(key_id) {
+                    key.intent = None;
+                }
             }
         }
         Ok(())
@@ -365,10 +389,12 @@ impl Keys {
         match self.tell::<KeyInfo>(&format!("/api/device/keys/{key_id}/rotate"), &request).await {
             Ok(info) => {
                 self.vault.put(key_id.as_str(), &secret)?;
-                self.vault.remove(&next(key_id))?;
                 if let Some(key) = inventory.get(key_id) {
                     *key = KnownKey { info: info.clone(), intent: None, has_secret: true, secret_rotation: rotation, shown: false };
                 }
+                // Before the copy goes: without it, and without this, the secret here would pass for the old one.
+                self.file.write(inventory)?;
+                self.vault.remove(&next(key_id))?;
                 Ok(info)
             }
             Err((error, surely_not)) => {

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::{Office, Shared, session};
 use crate::private_file;
+use crate::secrets::SecretsStanding;
 use crate::station;
 use crate::status::Connection;
 
@@ -128,6 +129,9 @@ pub struct StatusReport {
     /// The browser that is used; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser: Option<PathBuf>,
+    /// Where its own key and the secrets of API keys lie.
+    #[serde(default)]
+    pub secrets: SecretsStanding,
     /// When it was started.
     pub started_at: UnixMillis,
     /// Its version.
@@ -203,6 +207,7 @@ fn report(office: &Office) -> StatusReport {
         unsettled_results: run.as_ref().map_or(0, |run| run.unsettled_results),
         resolved: run.as_ref().map_or(0, |run| run.totals.resolved),
         browser: station.resolving.browser().ok(),
+        secrets: station.secrets_standing.clone(),
         started_at: station.started_at,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         pages_url: format!("http://{}/", office.address),

@@ -4,6 +4,7 @@ use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 
 use super::fault::Fault;
+use crate::body::Sender;
 use crate::state::Shared;
 
 /// Bytes of a form: names, addresses, passphrases, a few hundred ticks.
@@ -36,7 +37,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for LongForm<T> {
 
 async fn read<T: DeserializeOwned>(request: Request, state: &Shared, most: usize) -> Result<T, Fault> {
     let (parts, body) = request.into_parts();
-    let body = state.bodies.read(body, most).await?;
+    let body = state.bodies.read(Sender::of(&parts.extensions), body, most).await?;
     let whole = Request::from_parts(parts, body.bytes.into());
     match axum::Form::<T>::from_request(whole, state).await {
         Ok(axum::Form(fields)) => Ok(fields),

@@ -9,6 +9,7 @@ use protocol::fetch_request::PayloadError;
 use protocol::key::{
     KeyList, MAX_ADDRESS_RANGES, MAX_KEYS, MAX_LABEL_CHARS, MAX_OVERLAP_SECONDS, NewKey, RenameKey, RotateKey, SECRET_BYTES,
 };
+use protocol::text::is_plain_text;
 use protocol::{Secret, UnixMillis};
 use store::{KeyChange, KeyRotation, NewKeyRecord};
 
@@ -110,7 +111,7 @@ fn expect(faults: &[Option<PayloadError>]) -> Result<(), Refusal> {
 }
 
 fn label_fault(label: &str) -> Option<PayloadError> {
-    let detail = format!("must have 1 to {MAX_LABEL_CHARS} characters and no control characters");
+    let detail = format!("must have 1 to {MAX_LABEL_CHARS} characters, no control characters and none that turn the direction of text");
     (!is_name(label)).then(|| PayloadError::new("/label", detail))
 }
 
@@ -121,5 +122,5 @@ fn secret_fault(secret: &Secret) -> Option<PayloadError> {
 
 /// Whether people could have given this name.
 pub(super) fn is_name(text: &str) -> bool {
-    (1..=MAX_LABEL_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    (1..=MAX_LABEL_CHARS).contains(&text.chars().count()) && is_plain_text(text)
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::http::{HeaderMap, header};
+use protocol::text::is_plain_character;
 use protocol::{DeviceId, UnixMillis};
 use store::{DeviceRecord, Presence};
 
@@ -35,7 +36,7 @@ pub(super) fn note(state: &Shared, device: &DeviceRecord, headers: &HeaderMap, n
         return;
     }
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let version = agent.chars().filter(|c| !c.is_control()).take(MAX_VERSION).collect();
+    let version = agent.chars().filter(|c| is_plain_character(*c)).take(MAX_VERSION).collect();
     let presence = Presence { device: device.id, seen_at: now, version };
     let (store, account) = (state.store.clone(), device.account);
     tokio::spawn(async move {

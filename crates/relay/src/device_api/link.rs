@@ -16,6 +16,7 @@ use super::keys::is_name;
 use super::link_code::{self, LinkCode, new_user_code, verification_uris};
 use super::pending::CODE_SECONDS;
 use crate::answer;
+use crate::body::Sender;
 use crate::edge;
 use crate::problem::Refusal;
 use crate::state::{RelayState, Shared};
@@ -34,7 +35,10 @@ pub(crate) async fn start(State(state): State<Shared>, request: Request) -> Resu
     }
     for (pointer, text) in [("/name", &message.name), ("/platform", &message.platform)] {
         if !is_name(text) {
-            faults.push(PayloadError::new(pointer, "must have 1 to 100 characters and no control characters"));
+            faults.push(PayloadError::new(
+                pointer,
+                "must have 1 to 100 characters, no control characters and none that turn the direction of text",
+            ));
         }
     }
     let Some(public_key) = public_key.ok().filter(|_| faults.is_empty()) else { return Err(Refusal::InvalidPayload(faults)) };
@@ -88,7 +92,7 @@ pub(crate) async fn token(State(state): State<Shared>, request: Request) -> Resu
 }
 
 async fn read<M: DeserializeOwned>(state: &RelayState, request: Request) -> Result<M, Refusal> {
-    let body = state.bodies.read(request.into_body(), MAX_BYTES).await?.bytes;
+    let body = state.bodies.read(Sender::of(request.extensions()), request.into_body(), MAX_BYTES).await?.bytes;
     serde_json::from_slice(&body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Refusal::InvalidPayload(vec![PayloadError::new("", error.to_string())]),
         _ => Refusal::MalformedJson(error.to_string()),

@@ -20,7 +20,8 @@ use crate::state::{RelayState, Shared};
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn pull(State(state): State<Shared>, headers: HeaderMap, from: FromDevice<PullRequest>) -> Result<Response, Refusal> {
-    let FromDevice { device, message, received_at, place, target_uri } = from;
+    let FromDevice { device, message, received_at, pace, place, target_uri } = from;
+    let _waiting = pace.pull()?;
     last_heard::note(&state, &device, &headers, received_at);
     check(&message)?;
     let wait = Duration::from_secs(message.wait_seconds.into());
@@ -31,7 +32,7 @@ pub(crate) async fn pull(State(state): State<Shared>, headers: HeaderMap, from: 
         poll_id: message.poll_id,
         max: message.max,
         running: message.running,
-        results: results::check(message.results)?,
+        results: results::check(message.results, received_at)?,
         now: received_at,
     };
     let deadline = Instant::now() + wait;

@@ -12,7 +12,7 @@ use crate::problem::Refusal;
 use crate::state::Shared;
 
 pub(crate) async fn report(State(state): State<Shared>, from: FromDevice<ReportRequest>) -> Result<Response, Refusal> {
-    let results = results::check(from.message.results)?;
+    let results = results::check(from.message.results, from.received_at)?;
     let outcomes = state.store.report(from.device.account, from.device.id, results, from.received_at).await?;
     results::note(&state.metrics, &outcomes);
     answer::json(StatusCode::OK, &ReportAnswer { outcomes })

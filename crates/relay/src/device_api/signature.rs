@@ -1,6 +1,6 @@
 //! Proves which desktop called. The signature covers the body's digest, so all of the head is proven before a byte of the
-//! body is read: headers and declared size first, then device and signature, then freshness; then the body against its
-//! digest, and the nonce; only then is the message parsed.
+//! body is read: headers and declared size first, then what the device may still send, then device and signature, then
+//! freshness; then the body against its digest, and the nonce; only then is the message parsed.
 
 use std::sync::Arc;
 
@@ -13,8 +13,9 @@ use protocol::message::{self, MessageFault};
 use serde::de::DeserializeOwned;
 use store::DeviceRecord;
 
+use super::pace::Pace;
 use super::target;
-use crate::body::{self, Place};
+use crate::body::{self, Place, Sender};
 use crate::edge;
 use crate::problem::Refusal;
 use crate::state::{RelayState, Shared};
@@ -24,6 +25,8 @@ pub(crate) struct FromDevice<M> {
     pub(crate) device: Arc<DeviceRecord>,
     pub(crate) message: M,
     pub(crate) received_at: UnixMillis,
+    /// What the device may still ask for.
+    pub(crate) pace: Arc<Pace>,
     /// The memory that the message takes.
     pub(crate) place: Place,
     /// The absolute URI that was signed.
@@ -43,16 +46,21 @@ impl<M: DeserializeOwned + Send> FromRequest<Shared> for FromDevice<M> {
         let claim = ClaimedSignature::read(|name| single(&parts.headers, name));
         let claim = claim.map_err(|fault| refusal(fault, "", received_at))?;
         body::expect_within(&body, MAX_REPORT_BYTES)?;
+        state.paces.look(claim.device)?;
         let target_uri = target::uri(state, &parts);
         let device = authenticate(state, parts.method.as_str(), &target_uri, &claim, received_at).await?;
+        let pace = state.paces.of(device.id);
+        // A request too many is not given back to its address: that is what stops whoever goes on all the same.
+        pace.take()?;
         edge::proven(state, &parts.extensions);
-        let body = state.bodies.read(body, MAX_REPORT_BYTES).await?;
+        let body = state.bodies.read(Some(Sender::Device(device.id)), body, MAX_REPORT_BYTES).await?;
+        pace.charge(body.bytes.len());
         claim.verify_body(&body.bytes).map_err(|fault| refusal(fault, "", received_at))?;
         if !state.devices.spend_nonce(device.id, claim.nonce, received_at) {
             return Err(Refusal::NonceReused);
         }
         let message = read_message(&body.bytes)?;
-        Ok(Self { device, message, received_at, place: body.place, target_uri })
+        Ok(Self { device, message, received_at, pace, place: body.place, target_uri })
     }
 }
 

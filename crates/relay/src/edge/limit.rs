@@ -9,56 +9,16 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::num::NonZeroU32;
-use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::rate::Rate;
 
 /// Groups of the table, and addresses of each: 131,072 addresses that owe something at the same time, in 2.5 MiB.
 const GROUPS: usize = 16_384;
 const WAYS: usize = 8;
 /// Bits of an IPv6 address that count: a /64 is what one customer gets, and holds more addresses than anybody can count.
 const IPV6_PREFIX_BITS: u32 = 64;
-
-/// Requests of one address that may remain unproven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressLimit {
-    /// A second, for ever.
-    pub per_second: NonZeroU32,
-    /// At once, after a pause.
-    pub burst: NonZeroU32,
-}
-
-/// A text that is no limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected requests a second and how many at once, such as 100:2000")]
-pub struct InvalidAddressLimit;
-
-impl Default for AddressLimit {
-    /// 100 a second, 2,000 at once. A person who opens pages sends ten at a time, a desktop that is not linked any more
-    /// one a second, a script with a wrong secret that never stops to think some 50 a second: none of them is held up. A
-    /// guesser gets 100 tries a second, where a secret has 2^128 values.
-    fn default() -> Self {
-        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        Self { per_second: number(100), burst: number(2_000) }
-    }
-}
-
-impl FromStr for AddressLimit {
-    type Err = InvalidAddressLimit;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAddressLimit> {
-        let (per_second, burst) = text.split_once(':').ok_or(InvalidAddressLimit)?;
-        let number = |text: &str| text.parse().map_err(|_| InvalidAddressLimit);
-        Ok(Self { per_second: number(per_second)?, burst: number(burst)? })
-    }
-}
-
-impl std::fmt::Display for AddressLimit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.per_second, self.burst)
-    }
-}
 
 /// What addresses owe. Each owes time (the generic cell rate algorithm): a request costs a share of a second, time pays
 /// it off, and who would owe more than the burst is refused.
@@ -80,7 +40,7 @@ struct Debt {
 }
 
 impl AddressLimits {
-    pub(crate) fn new(limit: AddressLimit) -> Self {
+    pub(crate) fn new(limit: Rate) -> Self {
         let cost = Duration::from_secs(1) / limit.per_second.get();
         Self {
             groups: (0..GROUPS).map(|_| Mutex::default()).collect(),
@@ -211,13 +171,5 @@ mod tests {
         assert!(limits.take_at(heavy, SECOND).is_err());
         assert_eq!(limits.groups.len() * WAYS, 131_072);
         assert!(size_of::<Mutex<[Debt; WAYS]>>() * GROUPS <= 4 << 20);
-    }
-
-    #[test]
-    fn limits_are_read_as_they_are_written() {
-        assert_eq!(AddressLimit::default().to_string().parse(), Ok(AddressLimit::default()));
-        for text in ["", "100", "0:1", "1:0", "a:b", "1:2:3", "-1:1"] {
-            assert_eq!(text.parse::<AddressLimit>(), Err(InvalidAddressLimit), "{text}");
-        }
     }
 }

@@ -14,7 +14,6 @@ pub(crate) use came_from::{CameFrom, client_address, proven};
 pub(crate) use handshake::{Wrapped, shake_hands};
 pub(crate) use layer::admit;
 pub(crate) use limit::AddressLimits;
-pub use limit::{AddressLimit, InvalidAddressLimit};
 pub(crate) use places::Places;
 pub use proxies::{ProxyHeaders, TrustedProxies};
 pub(crate) use tls::Tls;

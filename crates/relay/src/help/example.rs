@@ -53,6 +53,7 @@ pub(super) fn of(code: ProblemCode) -> Refusal {
         ProblemCode::TooManyKeys => Refusal::TooManyKeys { limit: protocol::key::MAX_KEYS },
         ProblemCode::PlanFull => Refusal::PlanFull { what: "API keys", limit: 2 },
         ProblemCode::TooManyStreams => Refusal::TooManyStreams { limit: 8 },
+        ProblemCode::TooManyPulls => Refusal::TooManyPulls { limit: 16 },
         ProblemCode::SlowDown => Refusal::SlowDown { interval: 5 },
         ProblemCode::QuotaExceeded => {
             Refusal::QuotaExceeded { used: 100_000, limit: 100_000, renews_at: UnixMillis(1_780_272_000_000), retry_after: 518_400 }

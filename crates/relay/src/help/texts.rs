@@ -214,6 +214,14 @@ pub(super) fn help(code: ProblemCode) -> Help {
                 "Come back with `Last-Event-ID`: nothing is missed meanwhile.",
             ],
         },
+        ProblemCode::TooManyPulls => Help {
+            happened: "This desktop has as many pulls open as it may. Nothing was leased, and no result was taken in.",
+            causes: &[
+                "Two programs run with the key of the same desktop.",
+                "The network was cut again and again: pulls that it left behind are open until their time is over.",
+            ],
+            steps: &["Wait until one is answered, 50 s at most, and keep one open at a time."],
+        },
         ProblemCode::SlowDown => Help {
             happened: "The desktop polls for its link faster than it was told.",
             causes: &["Two programs poll with the same code.", "The interval in the answer is not kept."],

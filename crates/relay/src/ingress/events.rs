@@ -32,10 +32,7 @@ pub(crate) async fn events(
             hang_up,
             still_may: Box::new(move || {
                 let (keys, key_id) = (Shared::clone(&keys), key_id.clone());
-                Box::pin(async move {
-                    let found = keys.keys.find(key_id.as_str()).await;
-                    found.is_known && found.value.terms.expires_at.is_none_or(|end| end > keys.now())
-                })
+                Box::pin(async move { keys.keys.still_signs(&key_id, keys.now()).await })
             }),
         })
     });

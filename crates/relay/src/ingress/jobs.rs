@@ -7,7 +7,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use domain::audit::Actor;
 use protocol::{Conclusion, JobId, JobPage, JobState};
-use store::{Cancelled, JobFilter, JobRecord};
+use store::{Cancelled, JobFilter, JobRecord, JobRecordPage};
 use tokio::time::Instant;
 
 use crate::answer;
@@ -15,7 +15,7 @@ use crate::ingress::query::Query;
 use crate::ingress::read::signed_read;
 use crate::ingress::signature::{Caller, NoBody, Signed, ToCancel};
 use crate::path::PathParts;
-use crate::problem::{Refusal, Refused};
+use crate::problem::{Received, Refusal, Refused};
 use crate::state::Shared;
 
 /// Seconds that `wait` may ask for: below what proxies cut.
@@ -26,6 +26,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub(super) const PAGE: std::ops::RangeInclusive<usize> = 1..=200;
 /// Jobs and rows of a page whose caller says nothing.
 pub(super) const DEFAULT_PAGE: usize = 50;
+
+/// Bytes of results on one page: a page of ordinary ones is far below it, and one of the largest would be 50 MB, held for as
+/// long as its reader takes.
+const PAGE_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// `GET /api/links/jobs/{jobId}?wait=SECONDS`
 pub(crate) async fn one(
@@ -46,13 +50,19 @@ pub(crate) async fn one(
 async fn wait_for_end(state: &Shared, caller: &Caller, job_id: JobId, wait: Duration) -> Result<JobRecord, Refusal> {
     let deadline = Instant::now() + wait;
     let watch = state.store.watch_ended(job_id);
+    let mut has_waited = false;
     loop {
         // Listen before looking, or the end falls between.
         let ended = watch.listen();
         let record = state.store.job(caller.key.account, caller.key.environment, job_id).await?.ok_or(Refusal::NotFound)?;
+        if has_waited && !state.keys.still_signs(&caller.key.key_id, state.now()).await {
+            // Revoked while it waited: it is told what its next request would be told.
+            return Err(Refusal::InvalidCredentials(Received::nothing()));
+        }
         if record.state.has_ended() || Instant::now() >= deadline || state.draining.is_cancelled() {
             return Ok(record);
         }
+        has_waited = true;
         tokio::select! {
             () = ended => {}
             () = state.draining.cancelled() => {}
@@ -64,11 +74,26 @@ async fn wait_for_end(state: &Shared, caller: &Caller, job_id: JobId, wait: Dura
 /// `GET /api/links/jobs?state=&source=&rowId=&conclusion=&cursor=&limit=`
 pub(crate) async fn page(State(state): State<Shared>, uri: Uri, Signed { caller, .. }: Signed<NoBody>) -> Result<Response, Refused> {
     signed_read(&state, &caller, (&uri, PARAMETERS), async |query| {
-        let page = state.store.jobs(filter(&caller, &query)?).await?;
+        let page = shortened(state.store.jobs(filter(&caller, &query)?).await?);
         let jobs = page.jobs.into_iter().map(|record| answer::job(record, false, &state.public_url)).collect::<Result<_, _>>()?;
         answer::json(StatusCode::OK, &JobPage { jobs, next_cursor: page.next.map(|job_id| job_id.to_string()) })
     })
     .await
+}
+
+/// The page as far as its evidence fits, one job at least; the next one goes on behind it.
+fn shortened(mut page: JobRecordPage) -> JobRecordPage {
+    let mut bytes = 0;
+    let mut fits = |job: &JobRecord| {
+        bytes += job.result.as_ref().map_or(0, String::len);
+        bytes <= PAGE_BYTES
+    };
+    let fitting = page.jobs.iter().take_while(|job| fits(job)).count().max(1);
+    if fitting < page.jobs.len() {
+        page.jobs.truncate(fitting);
+        page.next = page.jobs.last().map(|job| job.job_id);
+    }
+    page
 }
 
 /// The parameters of a page.

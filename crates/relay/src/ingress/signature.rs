@@ -18,7 +18,7 @@ use protocol::strict_json::StrictValue;
 use protocol::{FetchRequest, UnixMillis};
 use sha2::{Digest, Sha256};
 
-use crate::body::{Place, WholeBody};
+use crate::body::{Place, Sender, WholeBody};
 use crate::edge;
 use crate::ingress::credentials;
 use crate::ingress::limits::Limits;
@@ -120,7 +120,8 @@ impl<P: Payload> FromRequest<Shared> for Signed<P> {
         if P::HAS_BODY {
             require_json(&parts).map_err(of_a_stranger)?;
         }
-        let WholeBody { bytes, place } = state.bodies.read(body, P::MAX_BYTES).await.map_err(of_a_stranger)?;
+        let WholeBody { bytes, place } =
+            state.bodies.read(Sender::of(&parts.extensions), body, P::MAX_BYTES).await.map_err(of_a_stranger)?;
         let caller = authenticate(state, &parts.method, &parts, &headers, &bytes).await?;
         if let Some(needed) = P::SCOPE.filter(|scope| !caller.key.terms.scopes.allow(*scope)) {
             let scopes = caller.key.terms.scopes;
@@ -196,7 +197,7 @@ async fn authenticate(
     caller.key.note_use(received_at);
     match caller.key.burst.as_deref().map(Burst::take).transpose() {
         Ok(burst) => caller.burst = burst,
-        Err(limited) => return Err(caller.refused(state, limited).await),
+        Err(retry_after) => return Err(caller.refused(state, Refusal::RateLimited { retry_after }).await),
     }
     Ok(caller)
 }

@@ -63,7 +63,7 @@ fn pull() -> Operation {
             json!({"pollId": "poll_019e61f0000070008000000000000001", "max": 16, "waitSeconds": 45}),
         )),
         answers: vec![Answer::json(200, "Jobs, lost jobs and outcomes.", Schemas::answered::<PullAnswer>)],
-        refusals: &[],
+        refusals: &[ProblemCode::TooManyPulls],
     }
 }
 

@@ -81,12 +81,18 @@ pub(crate) fn valid() -> JobResult {
 /// A chain of one hop with this conclusion.
 pub(crate) fn concluded(conclusion: Conclusion) -> JobResult {
     let landing = "https://shop.example/offer".to_owned();
-    let hop = Hop { url: landing.clone(), method: "GET".to_owned(), status: Some(200), ..Hop::default() };
+    let status = match conclusion {
+        Conclusion::HttpGone => 404,
+        Conclusion::HttpClientError => 400,
+        Conclusion::HttpServerError => 503,
+        _ => 200,
+    };
+    let hop = Hop { url: landing.clone(), method: "GET".to_owned(), status: Some(status), ..Hop::default() };
     JobResult {
         conclusion,
         detail: format!("ended as {conclusion}"),
         final_url: Some(landing),
-        http_status: Some(200),
+        http_status: Some(status),
         engine: Some(Engine::Http),
         hops: vec![hop],
         observed: Observed::default(),

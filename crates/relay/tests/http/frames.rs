@@ -77,7 +77,11 @@ impl Raw {
 
     /// The next frame; `None` when the connection has ended.
     pub(crate) async fn next(&mut self) -> Option<Frame> {
-        tokio::time::timeout(Duration::from_secs(60), self.read_frame()).await.expect("a frame in time")
+        self.next_within(Duration::from_secs(60)).await
+    }
+
+    pub(crate) async fn next_within(&mut self, patience: Duration) -> Option<Frame> {
+        tokio::time::timeout(patience, self.read_frame()).await.expect("a frame in time")
     }
 
     async fn read_frame(&mut self) -> Option<Frame> {

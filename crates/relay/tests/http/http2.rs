@@ -141,6 +141,28 @@ async fn whoever_reads_no_answer_holds_up_nobody_else() {
 }
 
 #[tokio::test]
+async fn whoever_never_reads_an_answer_is_hung_up_on() {
+    for path in ["/healthz", "/openapi.json"] {
+        let stage = Stage::new().await;
+        let mut deaf = Raw::open_with(stage.address(), &setting(INITIAL_WINDOW, 0)).await;
+        deaf.write(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &head(false, path))).await.unwrap();
+        assert_eq!(deaf.next_of(HEADERS).await.unwrap().stream, 1, "it is answered");
+        tokio::time::pause();
+        let began = tokio::time::Instant::now();
+        while let Some(frame) = deaf.next_within(std::time::Duration::from_secs(300)).await {
+            // It lives, and says so.
+            if frame.kind == PING && frame.flags == 0 {
+                let _ = deaf.write(&crate::frames::frame(PING, 1, 0, &frame.payload)).await;
+            }
+            assert_ne!(frame.kind, DATA, "the window is closed");
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(90), "{path}: {:?}", began.elapsed());
+        tokio::time::resume();
+        serves(&stage).await;
+    }
+}
+
+#[tokio::test]
 async fn pings_and_settings_without_end_hold_up_nobody_else() {
     let stage = Stage::new().await;
     let mut chatty = Raw::open(stage.address()).await;

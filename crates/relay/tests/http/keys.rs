@@ -7,9 +7,9 @@ use protocol::key::{KeyInfo, KeyList, Verified};
 use protocol::{Environment, KeyId, Secret};
 use serde_json::json;
 
-use crate::desk::pull;
+use crate::desk::{of, pull, valid};
 use crate::stage::{Key, NOW, Stage};
-use crate::wire::refused;
+use crate::wire::{Connection, refused};
 
 const KEYS: &str = "/api/device/keys";
 
@@ -52,6 +52,23 @@ async fn a_revoked_key_is_worth_nothing_at_once_and_stays_listed() {
     assert_eq!(listed.keys.iter().find(|known| known.key_id == key.id), Some(&revoked));
     assert_eq!(desk.send(&stage, KEYS, &message(&key, "sheet")).await.refusal(), refused(409, "key_exists"), "nothing brings it back");
     assert_eq!(stage.send(&desk.signed_at(NOW, "POST", &path, b"")).await.read::<KeyInfo>(200), revoked, "again is harmless");
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_while_it_waits_for_a_job_is_not_told_how_it_ended() {
+    let stage = Stage::new().await;
+    let desk = stage.desk().await;
+    let key = new_key(&stage);
+    desk.send(&stage, KEYS, &message(&key, "sheet")).await.read::<KeyInfo>(201);
+    let job: protocol::Job = stage.send(&stage.fetch_by(&key, "a")).await.read(202);
+    let leased = desk.pull(&stage, 1).await.remove(0);
+    let mut waiting = Connection::open(stage.address()).await;
+    let wait = stage.signed_by(&key, "GET", &format!("/api/links/jobs/{}?wait=50", job.job_id), b"");
+    waiting.write(&wait.to_bytes()).await.unwrap();
+    stage.get_known(&desk).await;
+    stage.send(&desk.signed_at(NOW, "POST", &format!("{KEYS}/{}/revoke", key.id), b"")).await.read::<KeyInfo>(200);
+    assert_eq!(desk.report(&stage, vec![of(&leased, valid())]).await, ["applied"]);
+    assert_eq!(waiting.answer().await.refusal(), refused(401, "invalid_credentials"));
 }
 
 #[tokio::test]

@@ -1,13 +1,21 @@
-//! A thousand times, thirty-two requests in one packet want the same last thing: exactly one gets it, on either database.
+//! Again and again, thirty-two requests in one packet want the same last thing: exactly one gets it, on either database.
 
+use std::collections::BTreeSet;
+
+use protocol::linking::Linked;
 use protocol::{Environment, Job, JobState};
 
+use crate::linking::poll;
 use crate::one_packet;
 use crate::stage::{Key, Stage, payload};
 use crate::wire::{Answer, Request, refused};
 
 const ROUNDS: usize = 1_000;
+/// Of the races for a code, which take three requests a round besides, unless more are asked for.
+const ROUNDS_OF_CODES: usize = 200;
 const AT_ONCE: usize = 32;
+/// Of those who want one code, every so many is an operator who approves it.
+const APPROVING: usize = 4;
 
 /// The one that was accepted, when all others were refused in this way.
 fn the_only_one(answers: &[Answer], refusal: &(u16, String), round: usize) -> Job {
@@ -50,6 +58,41 @@ async fn one_of_many_spends_a_nonce(stage: Stage) {
         the_only_one(&answers, &refused(409, "nonce_reused"), round);
     }
     stage.relay.shutdown().await;
+}
+
+async fn one_code_makes_one_device(stage: Stage) {
+    let rounds = testkit::rounds(ROUNDS_OF_CODES);
+    for round in 0..rounds {
+        let (_, started) = stage.start_link().await;
+        let approve = format!("/api/operator/links/{}/approve", started.user_code);
+        let request = |number: usize| if number.is_multiple_of(APPROVING) { stage.operator("POST", &approve) } else { poll(&started) };
+        let requests: Vec<Request> = (0..AT_ONCE).map(request).collect();
+        let answers = one_packet::send(stage.address(), &requests).await;
+        let mut devices = BTreeSet::from([stage.send(&poll(&started)).await.read::<Linked>(200).device_id]);
+        for (number, answer) in answers.iter().enumerate() {
+            match (number.is_multiple_of(APPROVING), answer.status) {
+                (true, 200) => {}
+                (false, 200) => {
+                    devices.insert(answer.read::<Linked>(200).device_id);
+                }
+                (false, 425) => assert_eq!(answer.refusal(), refused(425, "authorization_pending"), "round {round}"),
+                (_, status) => panic!("round {round}: {status} {}", answer.text()),
+            }
+        }
+        assert_eq!(devices.len(), 1, "round {round}: {devices:?}");
+    }
+    assert_eq!(stage.relay.store().devices(stage.relay.account()).await.unwrap().len(), rounds);
+    stage.relay.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_32_in_one_packet_one_makes_the_device_on_sqlite() {
+    one_code_makes_one_device(Stage::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_32_in_one_packet_one_makes_the_device_on_postgres() {
+    one_code_makes_one_device(Stage::on_postgres().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

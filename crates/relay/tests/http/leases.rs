@@ -292,7 +292,7 @@ impl Stage {
     }
 
     /// Waits until the relay has read what this desktop has sent before: it answers one thing of it after the other.
-    async fn get_known(&self, desk: &Desk) {
+    pub(crate) async fn get_known(&self, desk: &Desk) {
         for _ in 0..3 {
             desk.send(self, "/api/device/release", &ReleaseRequest { jobs: vec![] }).await.read::<ReleaseAnswer>(200);
         }

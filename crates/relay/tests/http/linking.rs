@@ -21,12 +21,12 @@ fn link_request(key: &DeviceKey) -> Request {
     post(LINK, &serde_json::json!({"publicKey": key.public().to_hex(), "name": "desk", "platform": "linux x86_64"}))
 }
 
-fn poll(started: &LinkStarted) -> Request {
+pub(crate) fn poll(started: &LinkStarted) -> Request {
     post(TOKEN, &serde_json::json!({"deviceCode": started.device_code}))
 }
 
 impl Stage {
-    async fn start_link(&self) -> (DeviceKey, LinkStarted) {
+    pub(crate) async fn start_link(&self) -> (DeviceKey, LinkStarted) {
         let key = DeviceKey::generate();
         let started = self.send(&link_request(&key)).await.read(200);
         (key, started)
@@ -37,7 +37,7 @@ impl Stage {
         Request::new(method, path).header("Host", "relay").header("Authorization", format!("Bearer {}", token.trim()))
     }
 
-    async fn decide(&self, user_code: &str, decision: &str) -> Answer {
+    pub(crate) async fn decide(&self, user_code: &str, decision: &str) -> Answer {
         self.send(&self.operator("POST", &format!("/api/operator/links/{user_code}/{decision}"))).await
     }
 }

@@ -50,6 +50,14 @@ jobs_waiting = 3
 api_links = true
 keys = 2
 devices = 2
+
+[a_week]
+api_links = true
+retention_days = 7
+
+[a_decade]
+api_links = true
+retention_days = 3_650
 ";
 
 /// An open store on a database of its own.

@@ -1,10 +1,11 @@
 //! What has been kept long enough is forgotten, in steps; what is promised is kept.
 
-use protocol::{Conclusion, Environment, JobId, JobState, UnixMillis};
+use domain::audit::Actor;
+use protocol::{AccountId, Conclusion, Environment, JobId, JobState, UnixMillis};
 use store::{Admission, Pruned, Store};
 
 use crate::fixture::Fixture;
-use crate::words::{NOW, concluded, of};
+use crate::words::{NOW, Pull, concluded, of};
 
 const DAY: i64 = 86_400;
 
@@ -109,6 +110,45 @@ on_every_database! {
         other.close().await;
     }
 
+    async fn a_plan_decides_when_what_of_its_accounts_is_dropped(fixture) {
+        let brief = account_with_a_job(&fixture, "a_week").await;
+        let long = account_with_a_job(&fixture, "a_decade").await;
+        let usual = account_with_a_job(&fixture, "unlimited").await;
+        let accounts = [&brief, &long, &usual];
+        // What goes on which day: idempotency keys, jobs; and whose jobs are still there then.
+        for (day, keys_and_jobs, are_there) in [
+            (6, (0, 0), [true, true, true]),
+            // A job outlives its key by a day.
+            (7, (1, 0), [true, true, true]),
+            (8, (0, 1), [false, true, true]),
+            (30, (0, 0), [false, true, true]),
+            (31, (2, 0), [false, true, true]),
+            (90, (0, 0), [false, true, true]),
+            // No plan keeps longer than the relay does.
+            (91, (0, 2), [false, false, false]),
+        ] {
+            let pruned = prune(&fixture.store, days(day)).await;
+            assert_eq!((pruned.keys, pruned.jobs), keys_and_jobs, "on day {day}");
+            for (account, is_there) in accounts.iter().zip(are_there) {
+                let job = fixture.store.job(account.id, Environment::Live, account.job).await.unwrap();
+                assert_eq!(job.is_some(), is_there, "{} on day {day}", account.plan);
+                let name = ("platform_api".to_owned(), "a".to_owned());
+                let row = fixture.store.row((account.id, Environment::Live), name, days(day)).await.unwrap().unwrap();
+                assert_eq!(row.conclusion, Some(Conclusion::HttpGone), "a row keeps what it said");
+            }
+        }
+    }
+
+    async fn an_account_that_gets_another_plan_is_kept_by_that_one(fixture) {
+        let account = account_with_a_job(&fixture, "a_decade").await;
+        prune(&fixture.store, days(20)).await;
+        let job = async || fixture.store.job(account.id, Environment::Live, account.job).await.unwrap();
+        assert!(job().await.is_some());
+        fixture.store.set_plan(account.id, "a_week", Actor::Machine, days(20)).await.unwrap();
+        assert_eq!(prune(&fixture.store, days(20)).await.jobs, 1);
+        assert!(job().await.is_none());
+    }
+
     async fn usage_goes_after_two_years(fixture) {
         concluded_job(&fixture, "a").await;
         let used = async || fixture.used(fixture.account, Environment::Live, NOW).await;
@@ -117,6 +157,23 @@ on_every_database! {
         prune(&fixture.store, days(770)).await;
         assert_eq!(used().await, 0);
     }
+}
+
+/// An account with one job, concluded on the first day.
+struct Kept {
+    plan: &'static str,
+    id: AccountId,
+    job: JobId,
+}
+
+async fn account_with_a_job(fixture: &Fixture, plan: &'static str) -> Kept {
+    let id = fixture.store.ensure_account(&format!("of {plan}"), plan, NOW).await.unwrap().id;
+    let job = fixture.accept(fixture.submission_of(id, "a")).await.job_id;
+    let device = fixture.device_of(id).await;
+    let leased = fixture.store.pull(Pull::by(device).into_order(id)).await.unwrap().jobs.remove(0);
+    let results = vec![of(&leased, concluded(Conclusion::HttpGone, NOW))];
+    fixture.store.pull(Pull::by(device).max(0).results(results).into_order(id)).await.unwrap();
+    Kept { plan, id, job }
 }
 
 /// A whole pass over all accounts.

@@ -107,7 +107,12 @@ fn lines(report: &StatusReport) -> Vec<(&'static str, String)> {
     if report.unsettled_results > 0 {
         lines.push(("results", format!("{} wait for the relay", report.unsettled_results)));
     }
-    lines.extend([("browser", browser), ("version", report.version.clone()), ("pages", report.pages_url.clone())]);
+    lines.extend([
+        ("browser", browser),
+        ("secrets", report.secrets.to_string()),
+        ("version", report.version.clone()),
+        ("pages", report.pages_url.clone()),
+    ]);
     lines
 }
 

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use desktop::{CallError, DEFAULT_CONCURRENCY, Desktop, LinkError, PagesListen, StartError};
+use desktop::{CallError, DEFAULT_CONCURRENCY, Desktop, LinkError, PagesListen, SecretsChoice, StartError};
 
 use resolver::{Screenshots, SetupError};
 
@@ -69,6 +69,10 @@ struct Run {
     /// Jobs at once
     #[arg(short, long, value_name = "N", default_value_t = DEFAULT_CONCURRENCY as u16, value_parser = clap::value_parser!(u16).range(1..=512))]
     concurrency: u16,
+    /// Where its own key and the secrets of API keys lie: `keychain` (the operating system's), `file` (readable by their owner
+    /// only), or `auto`, the keychain where there is one. What lies elsewhere is moved
+    #[arg(long, env = "LINK_PEELER_SECRETS", value_name = "WHERE", default_value_t = SecretsChoice::Auto)]
+    secrets: SecretsChoice,
     /// Forget the relay and account that this desktop works for, and link anew
     #[arg(long)]
     relink: bool,
@@ -109,6 +113,7 @@ async fn work(arguments: Run) -> Ended {
     let usual = PagesListen::Usually(listen::loopback(DESKTOP_PORT));
     let config = desktop::Config {
         name: arguments.name.clone(),
+        secrets: arguments.secrets,
         concurrency: usize::from(arguments.concurrency),
         pages: (!arguments.no_pages).then(|| arguments.pages_listen.map_or(usual, PagesListen::On)),
         autostart: autostart::as_started()?,

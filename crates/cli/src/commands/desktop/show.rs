@@ -49,14 +49,14 @@ pub(super) fn start(desktop: &Desktop, folder: &Path, as_json: bool) -> Result<(
     if as_json {
         output::json(&json!({
             "event": "started", "deviceId": status.device_id, "account": status.account, "relayUrl": status.relay_url,
-            "slots": status.slots, "dataDir": folder,
+            "slots": status.slots, "dataDir": folder, "secrets": desktop.secrets(),
         }))?;
     } else {
         output::note(&format!(
             "{} works for {} at {}, {} jobs at once, until Ctrl-C.",
             status.device_id, status.account, status.relay_url, status.slots
         ));
-        output::note(&format!("Its key lies in {}, in a file that only its owner can read.", folder.display()));
+        output::note(&format!("Its data lies in {}, its key {}.", folder.display(), desktop.secrets()));
     }
     Ok(())
 }

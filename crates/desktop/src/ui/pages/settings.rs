@@ -106,6 +106,7 @@ fn about(office: &Office) -> Markup {
         None => facts.push(("Linked", html! { "not yet" })),
     }
     facts.push(("Started", time::time(station.started_at)));
+    facts.push(("Secrets lie", html! { (station.secrets_standing) }));
     facts.push(("Data folder", html! { code { (station.data_dir.display()) } }));
     facts.push(("These pages", html! { code { "http://" (office.address) "/" } }));
     facts.push(("Licence", html! { "MIT or Apache-2.0" }));

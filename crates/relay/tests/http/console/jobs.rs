@@ -5,7 +5,7 @@ use protocol::{Conclusion, JobResult};
 use crate::desk::{concluded, valid};
 
 /// The start of a WebP file, and something behind it.
-const PICTURE: &[u8] = b"RIFF\x0a\x00\x00\x00WEBPVP8 a picture";
+const PICTURE: &[u8] = b"RIFF\x11\x00\x00\x00WEBPVP8 a picture";
 
 fn with_picture(bytes: &[u8]) -> JobResult {
     JobResult { screenshot: Some(data_encoding::BASE64.encode(bytes)), title: Some("<script>alert(1)</script>".to_owned()), ..valid() }
