@@ -42,6 +42,7 @@ mod release;
 mod report;
 mod row;
 mod row_edit;
+mod row_search;
 mod seal;
 mod sealing;
 mod session;

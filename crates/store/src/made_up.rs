@@ -55,9 +55,11 @@ impl MadeUp {
     #[must_use]
     pub fn job(&self, number: u64) -> JobId {
         let at = self.begin.plus_millis(i64::try_from(number * self.step_micros / 1_000).unwrap_or(i64::MAX));
-        let mut tail = [0; 10];
-        tail[2..].copy_from_slice(&number.to_be_bytes());
-        JobId::new(at, tail)
+        // As `made_up/jobs` writes it: the time, then the number.
+        let mut id = [0; 16];
+        id[..6].copy_from_slice(&at.0.to_be_bytes()[2..]);
+        id[8..].copy_from_slice(&number.to_be_bytes());
+        JobId::from_bytes(id)
     }
 }
 
