@@ -44,7 +44,7 @@ pub(super) fn measure(site: &Site, executable: &Path, arguments: &super::Argumen
     let links = site.links(arguments.pages);
     let list = folder.path().join("links.txt");
     fs::write(&list, links.join("\n") + "\n")?;
-    let playwright = Playwright::find(arguments.playwright.as_deref());
+    let playwright = Playwright::find(&arguments.playwright);
     let mut all = Vec::new();
     for &at_once in &arguments.at_once {
         let (mut ours, mut load, mut quiet) = <(Collector, Collector, Collector)>::default();

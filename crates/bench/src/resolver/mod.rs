@@ -2,7 +2,9 @@
 //! a second in a browser beside playwright, and how many links of a mixed list need a browser at all.
 
 mod browser;
+mod claims;
 pub(crate) mod engine;
+mod memory;
 mod mixed;
 mod nginx;
 mod playwright;
@@ -39,6 +41,9 @@ pub(crate) struct Arguments {
     /// Size of the page where every link ends, in KiB.
     #[arg(long, default_value_t = 1)]
     page_kib: usize,
+    /// Size of the pages with which memory is measured beside that, in KiB; 0 for not at all.
+    #[arg(long, default_value_t = 512)]
+    large_page_kib: usize,
     /// Links of each browser round.
     #[arg(long, default_value_t = 40)]
     pages: usize,
@@ -52,8 +57,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     browser: Option<PathBuf>,
     /// Folder whose `node_modules` has playwright-core; `NODE_PATH` is looked at as well.
-    #[arg(long)]
-    playwright: Option<PathBuf>,
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/peers"))]
+    playwright: PathBuf,
     /// Prints JSON instead of tables.
     #[arg(long)]
     json: bool,
@@ -78,6 +83,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let load_before = process::load_average();
     let machine = Machine::look(&std::env::temp_dir())?;
     let http = wants(Part::Http).then(|| speed::measure(&site, arguments)).transpose().context("the HTTP engine")?;
+    let large =
+        (wants(Part::Http) && arguments.large_page_kib > 0).then(|| memory::measure(arguments.large_page_kib, arguments)).transpose()?;
     let pages = match &browser {
         Some(executable) if wants(Part::Browser) => Some(browser::measure(&site, executable, arguments).context("the browser engine")?),
         Some(_) | None => None,
@@ -92,6 +99,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         chains: arguments.chains,
         browser,
         http,
+        large,
         pages,
         mixed,
     };

@@ -44,15 +44,15 @@ pub(super) struct Outcome {
 
 impl Playwright {
     /// Looks in a folder's `node_modules` and on `NODE_PATH`; `Err` is the reason why there is none, for a person.
-    pub(super) fn find(folder: Option<&Path>) -> Result<Self, String> {
+    pub(super) fn find(folder: &Path) -> Result<Self, String> {
         let node = process::find("node", &[]).ok_or("node is not installed")?;
-        let given = folder.into_iter().flat_map(|folder| [folder.join("node_modules"), folder.to_owned()]);
+        let given = [folder.join("node_modules"), folder.to_owned()].into_iter();
         let inherited = std::env::var_os("NODE_PATH").unwrap_or_default();
         let node_path = std::env::join_paths(given.chain(std::env::split_paths(&inherited))).map_err(|error| error.to_string())?;
         let ask = "process.stdout.write(require('playwright-core/package.json').version)";
         let said = Command::new(&node).args(["-e", ask]).env("NODE_PATH", &node_path).output().map_err(|error| error.to_string())?;
         if !said.status.success() {
-            return Err("node finds no playwright-core: `npm install playwright-core` in some folder, and `--playwright FOLDER`".to_owned());
+            return Err(format!("node finds no playwright-core: `npm ci --prefix {}`", folder.display()));
         }
         Ok(Self { node, node_path, version: String::from_utf8_lossy(&said.stdout).into_owned() })
     }

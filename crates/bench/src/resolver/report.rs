@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::browser::{Browsers, Side};
+use super::claims::{self, Claim};
+use super::memory::Memory;
 use super::mixed::Mixed;
 use super::speed::{Program, Speed, ratio};
 use crate::machine::Machine;
-
-/// What the HTTP engine may take at 256 chains.
-const MEMORY_TARGET_MIB: f64 = 100.0;
 
 /// Everything that was measured.
 pub(super) struct Report {
@@ -22,6 +21,8 @@ pub(super) struct Report {
     pub(super) chains: usize,
     pub(super) browser: Option<PathBuf>,
     pub(super) http: Option<Speed>,
+    /// With pages of another size.
+    pub(super) large: Option<Memory>,
     pub(super) pages: Option<Browsers>,
     pub(super) mixed: Option<Mixed>,
 }
@@ -43,34 +44,62 @@ impl Report {
             (None, Some(_)) => {}
         }
         self.mixed.iter().for_each(|mixed| text += &mixed_text(mixed));
-        text
+        text + &claims::to_text(&self.claims())
+    }
+
+    /// What is claimed of the parts that were run.
+    fn claims(&self) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        if let Some(speed) = &self.http {
+            let times = |name: &str| speed.rival(name).map(|rival| speed.ratio(rival));
+            claims.push(Claim::more_than("HTTP: links a second, over curl --parallel-max 300", claims::FASTER_THAN_CURL, times("curl")));
+            claims.push(Claim::at_least("HTTP: links a second, over lychee", claims::FASTER_THAN_LYCHEE, times("lychee")));
+            let memory = |page_kib: usize| format!("HTTP: memory at {} chains at once, pages of {page_kib} KiB", self.chains);
+            claims.push(Claim::under(memory(self.page_kib), claims::MEMORY_MIB, Some(speed.ours.peak_mib)));
+            claims.extend(self.large.iter().map(|large| Claim::under(memory(large.page_kib), claims::MEMORY_MIB, Some(large.peak_mib))));
+        }
+        for at in self.pages.iter().flat_map(|pages| &pages.all) {
+            let what = format!("browser: pages a second, {} at once, over playwright until load", at.at_once);
+            let measured = at.theirs.as_ref().map(|(load, _)| ratio(&at.ours.rounds, &load.rounds));
+            claims.push(Claim::at_least(what, claims::FASTER_THAN_PLAYWRIGHT, measured));
+        }
+        claims
     }
 
     fn http_text(&self, speed: &Speed) -> String {
         let Speed { links, rounds, ours, rivals, absent } = speed;
         let mut text = format!("\nHTTP engine at {} chains, {links} links, median of {rounds} interleaved rounds\n", self.chains);
         text += &format!(
-            "{:<14}{:>14}{:>20}{:>14}{:>18}{:>20}\n",
-            "program", "links/s", "slowest-fastest", "peak MiB", "processor us/link", "ours is so fast"
+            "{:<14}{:>14}{:>20}{:>14}{:>20}{:>18}{:>24}\n",
+            "program", "links/s", "slowest-fastest", "peak MiB", "processor us/link", "ours is so fast", "by processor time"
         );
         for program in std::iter::once(ours).chain(rivals) {
             let (slowest, fastest) = speed.range(program);
-            let times = if program.name == ours.name { String::new() } else { format!("{:.2} times", speed.ratio(program)) };
+            let is_ours = program.name == ours.name;
+            let times = |ratio: f64| if is_ours { String::new() } else { format!("{ratio:.2} times") };
             text += &format!(
-                "{:<14}{:>14.0}{:>20}{:>14.1}{:>18.0}{:>20}\n",
+                "{:<14}{:>14.0}{:>20}{:>14.1}{:>20.0}{:>18}{:>24}\n",
                 program.name,
                 speed.a_second(program),
                 format!("{slowest:.0}-{fastest:.0}"),
                 program.peak_mib,
                 speed.processor_us(program),
-                times
+                times(speed.ratio(program)),
+                times(speed.processor_ratio(program))
             );
         }
         for name in absent {
             text += &format!("{name} is not installed, so it was not measured\n");
         }
-        let verdict = if ours.peak_mib < MEMORY_TARGET_MIB { "under" } else { "OVER" };
-        text + &format!("our peak is {verdict} the {MEMORY_TARGET_MIB} MiB that it may be\n")
+        text += &format!(
+            "of each of our rounds {:.0} ms are start and end of the process; between, {:.0} links a second\n",
+            speed.our_start_ms(),
+            speed.our_steady_rate()
+        );
+        if let Some(Memory { page_kib, peak_mib }) = &self.large {
+            text += &format!("with pages of {page_kib} KiB our peak is {peak_mib:.1} MiB\n");
+        }
+        text
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -84,6 +113,7 @@ impl Report {
             "http": self.http.as_ref().map(|speed| self.http_json(speed)),
             "browser": self.pages.as_ref().map(pages_json),
             "mixed": self.mixed.as_ref().map(mixed_json),
+            "claims": claims::to_json(&self.claims()),
         })
     }
 
@@ -94,12 +124,14 @@ impl Report {
             json!({
                 "name": program.name, "linksASecond": speed.a_second(program), "slowest": slowest, "fastest": fastest,
                 "peakMib": program.peak_mib, "processorUsALink": speed.processor_us(program), "oursOverThis": speed.ratio(program),
+                "oursOverThisByProcessorTime": speed.processor_ratio(program),
             })
         };
         let rivals: Vec<Value> = rivals.iter().map(program).collect();
         json!({
             "chains": self.chains, "links": links, "rounds": rounds, "ours": program(ours), "rivals": rivals,
-            "absent": absent, "memoryTargetMib": MEMORY_TARGET_MIB,
+            "absent": absent, "ourStartMs": speed.our_start_ms(), "ourSteadyLinksASecond": speed.our_steady_rate(),
+            "largePages": self.large.as_ref().map(|large| json!({"pageKib": large.page_kib, "peakMib": large.peak_mib})),
         })
     }
 }

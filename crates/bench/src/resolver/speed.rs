@@ -20,6 +20,8 @@ pub(super) struct Program {
     pub(super) peak_mib: f64,
     /// Processor time of all rounds.
     pub(super) processor: Duration,
+    /// Of each round's time what was spent on links, where the program tells: the rest is its start and its end.
+    pub(super) on_links: Vec<Duration>,
 }
 
 /// Every program over the same links.
@@ -48,6 +50,7 @@ pub(super) fn measure(site: &Site, arguments: &super::Arguments) -> anyhow::Resu
             bail!("only {} of {} links ended at their page: {failure}", outcome.reached, links.len());
         }
         ours.add(outcome.reached, links.len(), &Ran { peak_mib: outcome.peak_mib, ..ran })?;
+        ours.on_links.push(outcome.elapsed);
         if let Some(curl) = &curl {
             let (reached, ran) = curl.run()?;
             curls.add(reached, links.len(), &ran)?;
@@ -74,7 +77,7 @@ pub(super) fn run_ours(command: &mut std::process::Command) -> anyhow::Result<(O
 
 impl Program {
     fn new(name: &'static str) -> Self {
-        Self { name, times: Vec::new(), peak_mib: 0.0, processor: Duration::ZERO }
+        Self { name, times: Vec::new(), peak_mib: 0.0, processor: Duration::ZERO, on_links: Vec::new() }
     }
 
     /// Adds a round. A program that loses links is not slower or faster: its figure would mean nothing.
@@ -104,6 +107,27 @@ impl Speed {
     /// Our speed over a program's: the median of what each round says, whose two runs followed each other.
     pub(super) fn ratio(&self, program: &Program) -> f64 {
         ratio(&self.ours.times, &program.times)
+    }
+
+    /// Our processor time over a program's, the other way round: how many links we resolve with what it needs for one.
+    pub(super) fn processor_ratio(&self, program: &Program) -> f64 {
+        self.processor_us(program) / self.processor_us(&self.ours).max(f64::MIN_POSITIVE)
+    }
+
+    /// A program of this name, when it was measured.
+    pub(super) fn rival(&self, name: &str) -> Option<&Program> {
+        self.rivals.iter().find(|rival| rival.name == name)
+    }
+
+    /// Milliseconds of a round before our first link and after the last; the median.
+    pub(super) fn our_start_ms(&self) -> f64 {
+        let Program { times, on_links, .. } = &self.ours;
+        median(times.iter().zip(on_links).map(|(all, links)| all.saturating_sub(*links).as_secs_f64() * 1_000.0))
+    }
+
+    /// Our links a second between first link and last; the median.
+    pub(super) fn our_steady_rate(&self) -> f64 {
+        median(self.ours.on_links.iter().map(|time| self.links as f64 / time.as_secs_f64()))
     }
 
     /// Microseconds of processor time for each link.

@@ -1,5 +1,6 @@
 //! Finds the browser: the one that a setting names, or the installed Chrome, Chromium or Edge.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::settings::BrowserChoice;
@@ -24,54 +25,91 @@ pub(crate) fn find(choice: &BrowserChoice) -> Result<PathBuf, NotFound> {
         BrowserChoice::Off => Err(NotFound::Off),
         BrowserChoice::Executable(path) if is_executable(path) => Ok(path.clone()),
         BrowserChoice::Executable(path) => Err(NotFound::NoSuchFile(path.clone())),
-        BrowserChoice::Installed => candidates().into_iter().find(|path| is_executable(path)).ok_or(NotFound::NoneInstalled),
+        BrowserChoice::Installed => candidates(System::own(), |name| std::env::var_os(name))
+            .into_iter()
+            .find(|path| is_executable(path))
+            .ok_or(NotFound::NoneInstalled),
     }
 }
 
-/// Names on the search path, Chrome first: it is what most visitors use.
-const NAMES: &[&str] =
-    &["google-chrome-stable", "google-chrome", "chromium", "chromium-browser", "microsoft-edge-stable", "microsoft-edge", "brave-browser"];
-
-/// Where installers put them when the search path does not say.
-#[cfg(all(unix, not(target_os = "macos")))]
-const PLACES: &[&str] = &[
-    "/opt/google/chrome/chrome",
-    "/usr/lib/chromium/chromium",
-    "/usr/lib64/chromium-browser/chromium-browser",
-    "/snap/bin/chromium",
-    "/opt/microsoft/msedge/msedge",
-];
-#[cfg(target_os = "macos")]
-const PLACES: &[&str] = &[
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-];
-#[cfg(windows)]
-const PLACES: &[&str] =
-    &[r"Google\Chrome\Application\chrome.exe", r"Chromium\Application\chrome.exe", r"Microsoft\Edge\Application\msedge.exe"];
-
-fn candidates() -> Vec<PathBuf> {
-    let on_path = std::env::var_os("PATH").unwrap_or_default();
-    let named = NAMES.iter().flat_map(|name| std::env::split_paths(&on_path).map(move |folder| folder.join(name)).collect::<Vec<_>>());
-    named.chain(installed()).collect()
+/// The systems whose habits are known; others of Unix are as Linux.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum System {
+    Linux,
+    MacOs,
+    Windows,
 }
 
-#[cfg(not(windows))]
-fn installed() -> Vec<PathBuf> {
-    // A user may have installed an application without an administrator: macOS keeps those in the home folder.
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let own = home.into_iter().flat_map(|home| PLACES.iter().map(move |place| home.join(place.trim_start_matches('/'))));
-    PLACES.iter().map(PathBuf::from).chain(own).collect()
+impl System {
+    const fn own() -> Self {
+        if cfg!(windows) {
+            Self::Windows
+        } else if cfg!(target_os = "macos") {
+            Self::MacOs
+        } else {
+            Self::Linux
+        }
+    }
+
+    /// Names on the search path, Chrome first: it is what most visitors use.
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Linux | Self::MacOs => &[
+                "google-chrome-stable",
+                "google-chrome",
+                "chromium",
+                "chromium-browser",
+                "microsoft-edge-stable",
+                "microsoft-edge",
+                "brave-browser",
+            ],
+            Self::Windows => &["chrome.exe", "chromium.exe", "msedge.exe", "brave.exe"],
+        }
+    }
+
+    /// Where installers put them when the search path does not say: below each of the roots.
+    const fn places(self) -> &'static [&'static str] {
+        match self {
+            Self::Linux => &[
+                "opt/google/chrome/chrome",
+                "usr/lib/chromium/chromium",
+                "usr/lib64/chromium-browser/chromium-browser",
+                "snap/bin/chromium",
+                "var/lib/flatpak/exports/bin/com.google.Chrome",
+                "var/lib/flatpak/exports/bin/org.chromium.Chromium",
+                "opt/microsoft/msedge/msedge",
+            ],
+            Self::MacOs => &[
+                "Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+                "Applications/Chromium.app/Contents/MacOS/Chromium",
+                "Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+            ],
+            Self::Windows => {
+                &["Google/Chrome/Application/chrome.exe", "Chromium/Application/chrome.exe", "Microsoft/Edge/Application/msedge.exe"]
+            }
+        }
+    }
+
+    /// Variables that name folders below which a user or an administrator installs programs.
+    const fn roots(self) -> &'static [&'static str] {
+        match self {
+            Self::Linux => &[],
+            // Without an administrator, applications go into the home folder.
+            Self::MacOs => &["HOME"],
+            Self::Windows => &["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"],
+        }
+    }
 }
 
-#[cfg(windows)]
-fn installed() -> Vec<PathBuf> {
-    ["ProgramFiles", "ProgramFiles(x86)", "LocalAppData"]
-        .iter()
-        .filter_map(|variable| std::env::var_os(variable).map(PathBuf::from))
-        .flat_map(|folder| PLACES.iter().map(move |place| folder.join(place)).collect::<Vec<_>>())
-        .collect()
+/// Every file that may be the browser, the most likely first: by name on the search path, then where installers put them.
+/// `variable` tells the environment.
+fn candidates(system: System, variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let folders: Vec<PathBuf> = std::env::split_paths(&variable("PATH").unwrap_or_default()).collect();
+    let named = system.names().iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let shared = (system != System::Windows).then(|| PathBuf::from("/"));
+    let roots = shared.into_iter().chain(system.roots().iter().filter_map(|name| variable(name).map(PathBuf::from)));
+    let installed = roots.flat_map(|root| system.places().iter().map(move |place| root.join(place)));
+    named.chain(installed).collect()
 }
 
 #[cfg(unix)]
@@ -88,6 +126,47 @@ fn is_executable(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where a browser is looked for on a system with this environment.
+    fn looked_for(system: System, environment: &[(&str, &str)]) -> Vec<String> {
+        let variable = |name: &str| environment.iter().find(|(own, _)| *own == name).map(|(_, value)| OsString::from(value));
+        candidates(system, variable).into_iter().map(|path| path.display().to_string().replace('\\', "/")).collect()
+    }
+
+    #[test]
+    fn the_search_path_comes_first_and_chrome_before_others() {
+        let path = if cfg!(windows) { "C:/one;C:/two" } else { "/one:/two" };
+        let (first, second) = if cfg!(windows) { ("C:/one", "C:/two") } else { ("/one", "/two") };
+        let linux = looked_for(System::Linux, &[("PATH", path), ("HOME", "/home/kim")]);
+        assert_eq!(linux[..2], [format!("{first}/google-chrome-stable"), format!("{second}/google-chrome-stable")]);
+        let at = |end: &str| linux.iter().position(|place| place.ends_with(end)).unwrap();
+        assert!(at("/chromium") < at("/microsoft-edge") && at("/microsoft-edge") < at("/opt/google/chrome/chrome"));
+        assert!(!linux.iter().any(|place| place.contains("kim")), "{linux:?}");
+    }
+
+    #[test]
+    fn a_mac_has_applications_for_all_and_for_one() {
+        let places = looked_for(System::MacOs, &[("HOME", "/Users/kim")]);
+        let chrome = "Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
+        assert_eq!(places[0], format!("/{chrome}"));
+        assert!(places.contains(&format!("/Users/kim/{chrome}")));
+        assert!(places.contains(&"/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge".to_owned()));
+    }
+
+    #[test]
+    fn windows_has_three_folders_of_programs_and_edge_always() {
+        let environment = [
+            ("ProgramFiles", "C:/Program Files"),
+            ("ProgramFiles(x86)", "C:/Program Files (x86)"),
+            ("LocalAppData", "C:/Users/kim/AppData/Local"),
+        ];
+        let places = looked_for(System::Windows, &environment);
+        assert_eq!(places.len(), 9);
+        assert_eq!(places[0], "C:/Program Files/Google/Chrome/Application/chrome.exe");
+        assert!(places.contains(&"C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe".to_owned()));
+        assert!(places.contains(&"C:/Users/kim/AppData/Local/Google/Chrome/Application/chrome.exe".to_owned()));
+        assert_eq!(looked_for(System::Windows, &[]), Vec::<String>::new(), "no folder is guessed");
+    }
 
     #[test]
     fn a_setting_names_the_browser_or_turns_it_off() {
