@@ -18,8 +18,10 @@ impl Resolving {
     /// # Errors
     /// [`SetupError`].
     pub(crate) fn new(base: Settings, choices: &Choices) -> Result<Self, SetupError> {
-        let current = RwLock::new(Resolver::new(combined(&base, choices))?);
-        Ok(Self { base, current })
+        let resolver = Resolver::new(combined(&base, choices))?;
+        // Better now than with each https link of the hours to come.
+        resolver.check_trust()?;
+        Ok(Self { base, current: RwLock::new(resolver) })
     }
 
     /// The resolver for the next job.

@@ -69,7 +69,8 @@ fn conclude_page(chain: &Chain, page: &Page, expectation: &Expectation, rules: &
     let Some(url) = chain.final_url().and_then(|url| Url::parse(url).ok()) else {
         return failing(Conclusion::RedirectInvalid, "the last hop has no URL".to_owned());
     };
-    if let Some(rule) = rules.challenge(page, &url) {
+    let look = rules.look(page, &url);
+    if let Some(rule) = look.challenge() {
         return failing(Conclusion::AccessChallenged, format!("a challenge stands before the page (rule `{rule}`)"));
     }
     match status {
@@ -87,7 +88,7 @@ fn conclude_page(chain: &Chain, page: &Page, expectation: &Expectation, rules: &
         Content::Undecodable => return failing(Conclusion::ContentUnusable, "the page's bytes do not decode".to_owned()),
         Content::Document => (),
     }
-    if let Some(rule) = rules.offer_unavailable(page, &url) {
+    if let Some(rule) = look.offer_unavailable() {
         return failing(Conclusion::OfferUnavailable, format!("the page says that there is no offer (rule `{rule}`)"));
     }
     let host = url.host_str().unwrap_or_default();

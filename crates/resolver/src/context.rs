@@ -40,13 +40,13 @@ impl Identity {
     }
 
     /// The fields that are the same on every hop.
-    pub(crate) fn fields(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("Upgrade-Insecure-Requests", "1".to_owned()),
-            ("User-Agent", self.user_agent.clone()),
-            ("Accept", ACCEPT.to_owned()),
-            ("Accept-Encoding", ACCEPT_ENCODING.to_owned()),
-            ("Accept-Language", self.accept_language.clone()),
+    pub(crate) fn fields(&self) -> [(&'static str, &str); 5] {
+        [
+            ("Upgrade-Insecure-Requests", "1"),
+            ("User-Agent", &self.user_agent),
+            ("Accept", ACCEPT),
+            ("Accept-Encoding", ACCEPT_ENCODING),
+            ("Accept-Language", &self.accept_language),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! One request and the head of its answer: over a kept connection or a new one, direct or through a proxy.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use crate::proxy::{ProxyProfile, ProxyScheme};
 pub(crate) struct Fetcher {
     pub(crate) guard: Guard,
     pool: Pool,
-    tls: Tls,
+    pub(crate) tls: Tls,
     pacer: Arc<Pacer>,
     pub(crate) load: Load,
     head_bytes: usize,
@@ -34,7 +35,7 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'static str,
     pub(crate) url: &'a Url,
     /// Names as HTTP/1 spells them, in the order in which a browser sends them; `Host` is not among them.
-    pub(crate) fields: &'a [(&'static str, String)],
+    pub(crate) fields: &'a [(&'static str, Cow<'a, str>)],
     pub(crate) proxy: Option<(&'a str, &'a ProxyProfile)>,
 }
 
@@ -77,6 +78,9 @@ pub(crate) enum FetchError {
     Tls(String),
     #[error("{0}")]
     Proxy(String),
+    /// This machine's trust cannot be read: nothing is said of the link.
+    #[error("this machine's TLS trust cannot be read: {0}")]
+    NoTrust(rustls::Error),
     #[error("{0}")]
     TimedOut(String),
 }
@@ -202,6 +206,7 @@ impl Fetcher {
         if !origin.is_https {
             return Ok(NewConnection::Own(Connection::new(stream), Peer { address, tls_version: None }));
         }
+        self.tls.check().map_err(|error| failed(FetchError::NoTrust(error)))?;
         let stream = self.tls.to_site(&origin.host, stream).await.map_err(|error| failed(tls_error(&error)))?;
         let peer = Peer { address, tls_version: tls_version(&stream) };
         if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
@@ -359,7 +364,7 @@ fn write_request(request: &Request<'_>, origin: &Origin) -> Vec<u8> {
     }
     put(&["Connection: keep-alive\r\n"]);
     for (name, value) in request.fields {
-        put(&[name, ": ", value, "\r\n"]);
+        put(&[name, ": ", value.as_ref(), "\r\n"]);
     }
     put(&["\r\n"]);
     bytes
@@ -385,4 +390,50 @@ fn escaped(uri: &str) -> String {
     const LOOSE: &percent_encoding::AsciiSet =
         &percent_encoding::CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
     percent_encoding::utf8_percent_encode(uri, LOOSE).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::guard::{Exceptions, SystemNames};
+
+    fn fetcher(budgets: &Budgets) -> Fetcher {
+        let guard = Guard::new(Exceptions::parse(["lab.test=127.0.0.1:9"]).unwrap(), Arc::new(SystemNames));
+        Fetcher::new(guard, Tls::new(Vec::new()), Arc::new(Pacer::new(budgets.pace_per_host)), budgets)
+    }
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_to_a_host_are_paced_whatever_their_port_and_those_to_an_excepted_one_are_not() {
+        let fetcher = fetcher(&Budgets { pace_per_host: 10, ..Budgets::default() });
+        let waited = async |urls: [&str; 3]| {
+            let began = Instant::now();
+            for text in urls {
+                drop(fetcher.turn(&url(text)).await);
+            }
+            began.elapsed()
+        };
+        let shop = ["http://shop.example/a", "https://shop.example/b", "http://shop.example:8080/"];
+        assert_eq!(waited(shop).await, Duration::from_millis(200));
+        assert_eq!(waited(["http://a.example/", "http://b.example/", "http://c.example/"]).await, Duration::ZERO);
+        assert_eq!(waited(["http://lab.test/"; 3]).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_requests_to_a_host_are_under_way_and_no_more() {
+        let fetcher = fetcher(&Budgets { pace_per_host: 0, connections_per_host: 2, ..Budgets::default() });
+        let place = url("http://shop.example/");
+        let (first, _second) = (fetcher.turn(&place).await, fetcher.turn(&place).await);
+        let patience = Duration::from_secs(60);
+        assert!(tokio::time::timeout(patience, fetcher.turn(&place)).await.is_err());
+        drop(first);
+        assert!(tokio::time::timeout(patience, fetcher.turn(&place)).await.is_ok());
+    }
 }

@@ -16,6 +16,9 @@ pub(crate) fn trace(hops: &[Hop]) -> Vec<ParameterTrace> {
     let mut traces: Vec<ParameterTrace> = Vec::new();
     let mut values: HashMap<String, (usize, String)> = HashMap::new();
     for hop in hops {
+        if values.is_empty() && !hop.url.contains('?') {
+            continue;
+        }
         let Ok(url) = Url::parse(&hop.url) else { continue };
         let mut present: HashMap<String, (usize, String)> = HashMap::new();
         for (name, value) in url.query_pairs() {

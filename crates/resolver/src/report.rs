@@ -148,8 +148,23 @@ fn shortened_target(target: &str) -> String {
 
 /// Bytes on the wire, escapes included.
 fn json_bytes(value: &impl Serialize) -> usize {
+    let mut count = Count(0);
     // Our own types always serialise; were one not to, it would be refused as too large.
-    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
+    serde_json::to_writer(&mut count, value).map_or(usize::MAX, |()| count.0)
+}
+
+/// Counts what is written, and keeps nothing of it.
+struct Count(usize);
+
+impl std::io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Cookie names of one hop that the evidence keeps, and their bytes: Chromium keeps 180 a site.

@@ -43,7 +43,7 @@ impl Resolver {
     /// A resolver with these settings.
     ///
     /// # Errors
-    /// [`SetupError`] when the system's trust cannot be read, or a budget is empty.
+    /// [`SetupError`] when a budget is empty.
     pub fn new(settings: Settings) -> Result<Self, SetupError> {
         let budgets = &settings.budgets;
         for (name, is_empty) in [
@@ -59,13 +59,22 @@ impl Resolver {
                 return Err(SetupError::EmptyBudget(name));
             }
         }
-        let tls = Tls::new(settings.extra_roots.clone()).map_err(SetupError::Trust)?;
+        let tls = Tls::new(settings.extra_roots.clone());
         let guard = Guard::new(settings.exceptions.clone(), Arc::clone(&settings.names)).with_own_ports(&settings.own_ports);
         let pacer = Arc::new(Pacer::new(budgets.pace_per_host));
         let browser = BrowserEngine::new(&settings, guard.clone(), tls.clone(), Arc::clone(&pacer));
         let fetcher = Fetcher::new(guard, tls, pacer, budgets);
         let chains = Semaphore::new(budgets.chains_at_once);
         Ok(Self { shared: Arc::new(Shared { settings, fetcher, browser, chains }) })
+    }
+
+    /// Reads what TLS trusts, which otherwise happens with the first `https` hop. A program that runs for long learns here,
+    /// when it starts, that no such hop will succeed.
+    ///
+    /// # Errors
+    /// [`SetupError::Trust`].
+    pub fn check_trust(&self) -> Result<(), SetupError> {
+        self.shared.fetcher.tls.check().map_err(SetupError::Trust)
     }
 
     /// Whether there is a browser for what needs one.
@@ -186,7 +195,8 @@ impl Shared {
 
     /// One chain by the browser, from the tracking URL on with a fresh context: click identifiers may be spent.
     async fn browse(&self, url: &Url, context: &Context, proxy: Option<(&str, &ProxyProfile)>) -> Chain {
-        self.browser.run(url, context, proxy, &self.settings.budgets).await
+        // Boxed: most chains never get here, and each would carry the room for it.
+        Box::pin(self.browser.run(url, context, proxy, &self.settings.budgets)).await
     }
 
     fn ground(&self) -> Ground<'_> {

@@ -3,8 +3,9 @@
 
 mod page;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::Context;
@@ -38,14 +39,14 @@ pub(crate) struct Ground<'a> {
 /// One walk.
 pub(crate) struct Walk<'a> {
     ground: Ground<'a>,
-    identity: Identity,
+    identity: Arc<Identity>,
     proxy: Option<(&'a str, &'a ProxyProfile)>,
     jar: Jar,
     hsts: Hsts,
     navigation: Navigation,
     hops: Vec<Hop>,
-    /// Requests that were sent, by what makes them the same one.
-    sent: HashMap<u64, Sent>,
+    /// Requests that were sent.
+    sent: Vec<Sent>,
     /// The first hop that was sent again.
     repeated: Option<u32>,
     delayed_refresh: Option<DelayedRefresh>,
@@ -63,8 +64,9 @@ struct Navigation {
 }
 
 /// A request that was sent, once or more often.
-#[derive(Clone, Copy)]
 struct Sent {
+    /// Hash of what makes it the same one. Hops are few: they are looked through.
+    key: u64,
     first_hop: u32,
     times: u32,
 }
@@ -72,6 +74,9 @@ struct Sent {
 /// How often a page may refresh into a request that was sent before, nothing changed. A server may count visits without
 /// a word, so that one repeat proves nothing; a browser would go on for ever.
 const MAX_REFRESH_REPEATS: u32 = 3;
+
+/// Fields of a request when it has all of them.
+const MAX_FIELDS: usize = 10;
 
 /// The next request of a chain.
 struct Step {
@@ -87,7 +92,7 @@ enum Outcome {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(ground: Ground<'a>, context: &Context, proxy: Option<(&'a str, &'a ProxyProfile)>) -> Self {
-        let identity = Identity::of(context);
+        let identity = Arc::new(Identity::of(context));
         let source = identity.first_referer.as_deref().and_then(referrer::given_source);
         Self {
             ground,
@@ -97,7 +102,7 @@ impl<'a> Walk<'a> {
             hsts: Hsts::default(),
             navigation: Navigation { redirects: 0, source, policy: Policy::default(), initiator: None },
             hops: Vec::new(),
-            sent: HashMap::new(),
+            sent: Vec::new(),
             repeated: None,
             delayed_refresh: None,
             handover: None,
@@ -151,10 +156,11 @@ impl<'a> Walk<'a> {
         let began = Instant::now();
         let referer = self.referer(&step.url);
         self.push(&step, referer.as_deref());
+        let identity = Arc::clone(&self.identity);
         let hop_budget = self.ground.budgets.hop;
         let left = deadline.saturating_duration_since(began);
         let budget = hop_budget.min(left);
-        let fields = self.fields(&step.url, referer, cookies);
+        let fields = fields(&identity, &self.navigation, &step.url, referer, cookies);
         let patience = Patience::default();
         let asked = async {
             let request = Request { method: "GET", url: &step.url, fields: &fields, proxy: self.proxy };
@@ -214,12 +220,14 @@ impl<'a> Walk<'a> {
         step.url[..url::Position::AfterQuery].hash(&mut hasher);
         (step.kind as u8).hash(&mut hasher);
         cookies.hash(&mut hasher);
-        let first_hop = u32::try_from(self.hops.len()).unwrap_or(u32::MAX);
-        let sent = self.sent.entry(hasher.finish()).or_insert(Sent { first_hop, times: 0 });
+        let key = hasher.finish();
+        let Some(sent) = self.sent.iter_mut().find(|sent| sent.key == key) else {
+            let first_hop = u32::try_from(self.hops.len()).unwrap_or(u32::MAX);
+            self.sent.push(Sent { key, first_hop, times: 1 });
+            return 0;
+        };
         sent.times += 1;
-        if sent.times > 1 {
-            self.repeated = self.repeated.or(Some(sent.first_hop));
-        }
+        self.repeated = self.repeated.or(Some(sent.first_hop));
         sent.times - 1
     }
 
@@ -240,25 +248,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The fields of a request, in Chromium's order.
-    fn fields(&self, url: &Url, referer: Option<String>, cookies: Option<String>) -> Vec<(&'static str, String)> {
-        let mut fields = self.identity.fields();
-        if url.scheme() == "https" {
-            let site = match &self.navigation.initiator {
-                None => "none",
-                Some(initiator) if *initiator == Site::of(url) => "same-site",
-                Some(_) => "cross-site",
-            };
-            fields.extend(
-                [("Sec-Fetch-Site", site), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")]
-                    .map(|(name, value)| (name, value.to_owned())),
-            );
-        }
-        fields.extend(referer.map(|referer| ("Referer", referer)));
-        fields.extend(cookies.map(|cookies| ("Cookie", cookies)));
-        fields
-    }
-
     fn failed(&mut self, failure: Failure) -> End {
         if let Some(address) = failure.peer {
             self.change_hop(|hop| {
@@ -272,6 +261,7 @@ impl<'a> Walk<'a> {
             FetchError::Connect(cause) => End::ConnectFailed(cause),
             FetchError::Tls(cause) => End::TlsFailed(cause),
             FetchError::Proxy(cause) => End::ContextUnavailable(cause),
+            cause @ FetchError::NoTrust(_) => End::ContextUnavailable(cause.to_string()),
             FetchError::TimedOut(cause) => End::TimedOut(cause),
         }
     }
@@ -335,6 +325,30 @@ impl<'a> Walk<'a> {
         self.navigation = Navigation { redirects: 0, source: Some(page.clone()), policy, initiator: Some(Site::of(page)) };
         go(url, kind)
     }
+}
+
+/// The fields of a request, in Chromium's order.
+fn fields<'a>(
+    identity: &'a Identity,
+    navigation: &Navigation,
+    url: &Url,
+    referer: Option<String>,
+    cookies: Option<String>,
+) -> Vec<(&'static str, Cow<'a, str>)> {
+    let mut fields = Vec::with_capacity(MAX_FIELDS);
+    fields.extend(identity.fields().map(|(name, value)| (name, Cow::Borrowed(value))));
+    if url.scheme() == "https" {
+        let site = match &navigation.initiator {
+            None => "none",
+            Some(initiator) if *initiator == Site::of(url) => "same-site",
+            Some(_) => "cross-site",
+        };
+        let fetch = [("Sec-Fetch-Site", site), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document")];
+        fields.extend(fetch.map(|(name, value)| (name, Cow::Borrowed(value))));
+    }
+    fields.extend(referer.map(|referer| ("Referer", referer.into())));
+    fields.extend(cookies.map(|cookies| ("Cookie", cookies.into())));
+    fields
 }
 
 fn go(url: Url, kind: HopKind) -> Outcome {

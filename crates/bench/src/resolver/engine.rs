@@ -5,14 +5,16 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use futures_util::StreamExt as _;
 use protocol::{Conclusion, Context, EngineChoice, JobResult};
 use resolver::guard::Exceptions;
 use resolver::{BrowserChoice, Budgets, ResolveRequest, Resolver, Settings};
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 
 use super::process;
 use super::site::{HOPS, PAGE};
@@ -86,18 +88,27 @@ async fn resolve(arguments: &Arguments) -> anyhow::Result<Outcome> {
         resolve_link(&resolver, first, engine).await;
     }
     let started = Instant::now();
-    let links = list.lines().map(|link| {
-        let (resolver, link) = (resolver.clone(), link.to_owned());
-        tokio::spawn(async move { resolve_link(&resolver, &link, engine).await })
-    });
-    let mut results = futures_util::stream::iter(links).buffer_unordered(*at_once);
+    let links: Arc<[String]> = list.lines().map(str::to_owned).collect();
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut walkers = JoinSet::new();
+    for _ in 0..(*at_once).min(links.len()) {
+        let (resolver, links, next) = (resolver.clone(), Arc::clone(&links), Arc::clone(&next));
+        walkers.spawn(async move {
+            let mut results = Vec::new();
+            while let Some(link) = links.get(next.fetch_add(1, Ordering::Relaxed)) {
+                results.push(resolve_link(&resolver, link, engine).await);
+            }
+            results
+        });
+    }
     let mut outcome = Outcome::default();
-    while let Some(result) = results.next().await {
-        let (result, time) = result?;
-        outcome.times.push(time);
-        match failure(&result) {
-            None => outcome.reached += 1,
-            Some(failure) => outcome.first_failure = outcome.first_failure.or(Some(failure)),
+    while let Some(results) = walkers.join_next().await {
+        for (result, time) in results? {
+            outcome.times.push(time);
+            match failure(&result) {
+                None => outcome.reached += 1,
+                Some(failure) => outcome.first_failure = outcome.first_failure.or(Some(failure)),
+            }
         }
     }
     outcome.elapsed = started.elapsed();

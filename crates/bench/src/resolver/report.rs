@@ -21,8 +21,8 @@ pub(super) struct Report {
     pub(super) chains: usize,
     pub(super) browser: Option<PathBuf>,
     pub(super) http: Option<Speed>,
-    /// With pages of another size.
-    pub(super) large: Option<Memory>,
+    /// With pages of each size.
+    pub(super) memory: Vec<Memory>,
     pub(super) pages: Option<Browsers>,
     pub(super) mixed: Option<Mixed>,
 }
@@ -54,10 +54,10 @@ impl Report {
             let times = |name: &str| speed.rival(name).map(|rival| speed.ratio(rival));
             claims.push(Claim::more_than("HTTP: links a second, over curl --parallel-max 300", claims::FASTER_THAN_CURL, times("curl")));
             claims.push(Claim::at_least("HTTP: links a second, over lychee", claims::FASTER_THAN_LYCHEE, times("lychee")));
-            let memory = |page_kib: usize| format!("HTTP: memory at {} chains at once, pages of {page_kib} KiB", self.chains);
-            claims.push(Claim::under(memory(self.page_kib), claims::MEMORY_MIB, Some(speed.ours.peak_mib)));
-            claims.extend(self.large.iter().map(|large| Claim::under(memory(large.page_kib), claims::MEMORY_MIB, Some(large.peak_mib))));
         }
+        claims.extend(self.memory.iter().map(|Memory { page_kib, chains, peak_mib, .. }| {
+            Claim::under(format!("HTTP: memory at {chains} chains at once, pages of {page_kib} KiB"), claims::MEMORY_MIB, Some(*peak_mib))
+        }));
         for at in self.pages.iter().flat_map(|pages| &pages.all) {
             let what = format!("browser: pages a second, {} at once, over playwright until load", at.at_once);
             let measured = at.theirs.as_ref().map(|(load, _)| ratio(&at.ours.rounds, &load.rounds));
@@ -96,8 +96,10 @@ impl Report {
             speed.our_start_ms(),
             speed.our_steady_rate()
         );
-        if let Some(Memory { page_kib, peak_mib }) = &self.large {
-            text += &format!("with pages of {page_kib} KiB our peak is {peak_mib:.1} MiB\n");
+        for Memory { page_kib, chains, peak_mib, links_a_second } in &self.memory {
+            text += &format!(
+                "at {chains} chains and pages of {page_kib} KiB our peak is {peak_mib:.1} MiB, at {links_a_second:.0} links a second\n"
+            );
         }
         text
     }
@@ -131,7 +133,9 @@ impl Report {
         json!({
             "chains": self.chains, "links": links, "rounds": rounds, "ours": program(ours), "rivals": rivals,
             "absent": absent, "ourStartMs": speed.our_start_ms(), "ourSteadyLinksASecond": speed.our_steady_rate(),
-            "largePages": self.large.as_ref().map(|large| json!({"pageKib": large.page_kib, "peakMib": large.peak_mib})),
+            "memory": self.memory.iter().map(|memory| json!({
+                "pageKib": memory.page_kib, "chains": memory.chains, "peakMib": memory.peak_mib, "linksASecond": memory.links_a_second,
+            })).collect::<Vec<_>>(),
         })
     }
 }

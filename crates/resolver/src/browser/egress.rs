@@ -216,3 +216,32 @@ fn dial_error(error: DialError) -> Unreached {
 pub(super) fn place(url: &Url) -> Place {
     (url.host_str().unwrap_or_default().to_owned(), url.port_or_known_default().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::guard::{Exceptions, SystemNames};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_is_one_visitor_at_each_host_and_the_next_job_waits_for_its_turn() {
+        let pacer = Arc::new(Pacer::new(10));
+        let job = || {
+            let guard = Guard::new(Exceptions::default(), Arc::new(SystemNames));
+            let limits = Limits { dial: Duration::from_secs(5), bytes: 0 };
+            Egress::new(guard, Tls::new(Vec::new()), None, Arc::clone(&pacer), limits)
+        };
+        // Refused after its turn: nothing leaves this machine.
+        let waited = async |job: &Egress, text: &str| {
+            let began = Instant::now();
+            assert!(matches!(job.reach(&Url::parse(text).unwrap(), false).await, Err(Unreached::Refused(_))));
+            began.elapsed()
+        };
+        let (first, second) = (job(), job());
+        assert_eq!(waited(&first, "http://10.0.0.1/").await, Duration::ZERO);
+        assert_eq!(waited(&first, "http://10.0.0.1/style.css").await, Duration::ZERO);
+        assert_eq!(waited(&second, "http://10.0.0.1/").await, Duration::from_millis(100));
+        assert_eq!(waited(&second, "http://10.0.0.2/").await, Duration::ZERO);
+    }
+}

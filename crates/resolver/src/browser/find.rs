@@ -104,7 +104,9 @@ impl System {
 /// Every file that may be the browser, the most likely first: by name on the search path, then where installers put them.
 /// `variable` tells the environment.
 fn candidates(system: System, variable: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
-    let folders: Vec<PathBuf> = std::env::split_paths(&variable("PATH").unwrap_or_default()).collect();
+    // An empty or relative entry would mean the folder that this program happens to be started in.
+    let folders: Vec<PathBuf> =
+        std::env::split_paths(&variable("PATH").unwrap_or_default()).filter(|folder| folder.is_absolute()).collect();
     let named = system.names().iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     let shared = (system != System::Windows).then(|| PathBuf::from("/"));
     let roots = shared.into_iter().chain(system.roots().iter().filter_map(|name| variable(name).map(PathBuf::from)));
@@ -142,6 +144,7 @@ mod tests {
         let at = |end: &str| linux.iter().position(|place| place.ends_with(end)).unwrap();
         assert!(at("/chromium") < at("/microsoft-edge") && at("/microsoft-edge") < at("/opt/google/chrome/chrome"));
         assert!(!linux.iter().any(|place| place.contains("kim")), "{linux:?}");
+        assert_eq!(looked_for(System::Linux, &[("PATH", ":.:bin")])[0], "/opt/google/chrome/chrome", "only absolute folders count");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! One running browser: started with a throw-away profile and a pipe for the DevTools protocol, watched, and ended with
 //! everything that it has started.
 
+// Where no browser is driven, nobody calls what starts one.
+#![cfg_attr(not(unix), allow(dead_code, unused_imports))]
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};

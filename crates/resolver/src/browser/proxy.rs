@@ -280,7 +280,7 @@ mod tests {
 
     async fn ask(exceptions: &[String], request: &str) -> (String, Arc<Egress>) {
         let guard = Guard::new(Exceptions::parse(exceptions).unwrap(), Arc::new(SystemNames));
-        let tls = Tls::new(Vec::new()).unwrap();
+        let tls = Tls::new(Vec::new());
         let egress = egress_of(guard, tls);
         let proxy = JobProxy::start(Arc::clone(&egress)).await.unwrap();
         let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
@@ -321,7 +321,7 @@ mod tests {
         };
         let (a, b) = (serve("a").await, serve("b").await);
         let guard = Guard::new(Exceptions::parse([format!("a.test={a}"), format!("b.test={b}")]).unwrap(), Arc::new(SystemNames));
-        let egress = egress_of(guard, Tls::new(Vec::new()).unwrap());
+        let egress = egress_of(guard, Tls::new(Vec::new()));
         let proxy = JobProxy::start(Arc::clone(&egress)).await.unwrap();
         let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
         for name in ["a", "b"] {

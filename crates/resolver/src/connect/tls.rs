@@ -1,11 +1,11 @@
 //! TLS with the system's trust. HTTP/2 by ALPN where the server wants it.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
 
@@ -14,21 +14,60 @@ use crate::http1::Stream;
 /// A TLS stream over anything.
 pub(crate) type TlsStream = tokio_rustls::client::TlsStream<Box<dyn Stream>>;
 
-/// What TLS is spoken with.
+/// What TLS is spoken with. The system's trust is read with the first handshake: some hundred files, which most of a
+/// short run would be spent on.
 #[derive(Clone)]
-pub(crate) struct Tls {
+pub(crate) struct Tls(Arc<Trust>);
+
+struct Trust {
+    extra_roots: Vec<CertificateDer<'static>>,
+    configs: OnceLock<Result<Configs, rustls::Error>>,
+}
+
+struct Configs {
     for_sites: Arc<ClientConfig>,
     for_proxies: Arc<ClientConfig>,
 }
 
 impl Tls {
     /// Trusts what the system trusts, and `extra_roots`.
+    pub(crate) fn new(extra_roots: Vec<CertificateDer<'static>>) -> Self {
+        Self(Arc::new(Trust { extra_roots, configs: OnceLock::new() }))
+    }
+
+    /// Reads the trust, unless that has been done.
     ///
     /// # Errors
-    /// When the system's trust store cannot be read.
-    pub(crate) fn new(extra_roots: Vec<CertificateDer<'static>>) -> Result<Self, rustls::Error> {
+    /// When the system's trust store, or an extra root, cannot be read. No handshake succeeds then.
+    pub(crate) fn check(&self) -> Result<(), rustls::Error> {
+        self.configs().map(|_| ())
+    }
+
+    fn configs(&self) -> Result<&Configs, rustls::Error> {
+        self.0.configs.get_or_init(|| Configs::new(&self.0.extra_roots)).as_ref().map_err(Clone::clone)
+    }
+
+    /// Shakes hands with a site.
+    ///
+    /// # Errors
+    /// The handshake's failure; `rustls::Error` lies within when it was no matter of the connection.
+    pub(crate) async fn to_site(&self, host: &str, stream: Box<dyn Stream>) -> io::Result<TlsStream> {
+        shake_hands(&self.configs().map_err(io::Error::other)?.for_sites, host, stream).await
+    }
+
+    /// Shakes hands with a proxy.
+    ///
+    /// # Errors
+    /// As [`Self::to_site`].
+    pub(crate) async fn to_proxy(&self, host: &str, stream: Box<dyn Stream>) -> io::Result<TlsStream> {
+        shake_hands(&self.configs().map_err(io::Error::other)?.for_proxies, host, stream).await
+    }
+}
+
+impl Configs {
+    fn new(extra_roots: &[CertificateDer<'static>]) -> Result<Self, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Arc::new(verifier(extra_roots, Arc::clone(&provider))?);
+        let verifier = Arc::new(Verifier::new_with_extra_roots(extra_roots.iter().cloned(), Arc::clone(&provider))?);
         let config = |protocols: &[&[u8]]| -> Result<Arc<ClientConfig>, rustls::Error> {
             let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
                 .with_safe_default_protocol_versions()?
@@ -41,26 +80,6 @@ impl Tls {
         };
         Ok(Self { for_sites: config(&[b"h2", b"http/1.1"])?, for_proxies: config(&[b"http/1.1"])? })
     }
-
-    /// Shakes hands with a site.
-    ///
-    /// # Errors
-    /// The handshake's failure; `rustls::Error` lies within when it was no matter of the connection.
-    pub(crate) async fn to_site(&self, host: &str, stream: Box<dyn Stream>) -> io::Result<TlsStream> {
-        shake_hands(&self.for_sites, host, stream).await
-    }
-
-    /// Shakes hands with a proxy.
-    ///
-    /// # Errors
-    /// As [`Self::to_site`].
-    pub(crate) async fn to_proxy(&self, host: &str, stream: Box<dyn Stream>) -> io::Result<TlsStream> {
-        shake_hands(&self.for_proxies, host, stream).await
-    }
-}
-
-fn verifier(extra_roots: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Result<Verifier, rustls::Error> {
-    Verifier::new_with_extra_roots(extra_roots, provider)
 }
 
 async fn shake_hands(config: &Arc<ClientConfig>, host: &str, stream: Box<dyn Stream>) -> io::Result<TlsStream> {

@@ -44,14 +44,18 @@ pub(super) fn read(markup: &str, limit: usize) -> Option<(Option<String>, String
     // Entities, raw text and foreign content are a parser's business.
     const PARSER_WORDS: &[&str] =
         &["<textarea", "<xmp", "<plaintext", "<noembed", "<noframes", "<noscript", "<svg", "<math", "<template", "<style", "<![cdata["];
-    if markup.contains('&') || PARSER_WORDS.iter().any(|word| contains_ignoring_case(markup, word)) {
+    if markup.contains('&') || has_tag(markup, PARSER_WORDS) {
         return None;
     }
     let mut title: Option<String> = None;
-    let mut text = String::new();
+    let mut text = String::with_capacity(markup.len().min(limit));
     let mut rest = markup;
     while let Some(open) = rest.find('<') {
         push_collapsed(&mut text, &rest[..open], limit);
+        if title.is_some() && text.len() >= limit {
+            // Nothing that follows would be kept.
+            break;
+        }
         rest = &rest[open..];
         if let Some(comment) = rest.strip_prefix("<!--") {
             rest = comment.find("-->").map_or("", |end| &comment[end + 3..]);
@@ -95,8 +99,12 @@ fn tag_end(tag: &str) -> Option<usize> {
     None
 }
 
-fn contains_ignoring_case(text: &str, word: &str) -> bool {
-    find_ignoring_case(text, word).is_some()
+/// Whether one of the words, which begin with `<`, is anywhere in the text.
+fn has_tag(text: &str, words: &[&str]) -> bool {
+    text.match_indices('<').any(|(at, _)| {
+        let rest = &text.as_bytes()[at..];
+        words.iter().any(|word| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes())))
+    })
 }
 
 fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {

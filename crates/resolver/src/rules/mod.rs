@@ -136,13 +136,27 @@ impl Rules {
     /// Name of the rule by which `page` is a challenge.
     #[must_use]
     pub fn challenge(&self, page: &Page, url: &Url) -> Option<&str> {
-        self.ready.first(&self.ready.challenge, page, url)
+        self.look(page, url).challenge()
     }
 
     /// Name of the rule by which `page` says that there is no offer.
     #[must_use]
     pub fn offer_unavailable(&self, page: &Page, url: &Url) -> Option<&str> {
-        self.ready.first(&self.ready.offer_unavailable, page, url)
+        self.look(page, url).offer_unavailable()
+    }
+
+    /// Looks for all patterns at once, for whoever asks more than one thing of a page.
+    pub(crate) fn look<'p>(&self, page: &'p Page, url: &Url) -> Look<'_, 'p> {
+        let ready = &self.ready;
+        let seen = Seen {
+            page,
+            title: ready.title.in_text(page.title.as_deref().unwrap_or_default()),
+            text: ready.text.in_text(&page.text),
+            markup: ready.markup.in_text(&page.markup),
+            path: url.path().to_lowercase(),
+            query: url.query().unwrap_or_default().to_lowercase(),
+        };
+        Look { ready, seen }
     }
 }
 
@@ -164,25 +178,33 @@ impl Ready {
         let finish = |collector: Collector| collector.finish().map_err(|error| InvalidRules::TooMuchText(error.to_string()));
         Ok(Self { title: finish(title)?, text: finish(text)?, markup: finish(markup)?, challenge, offer_unavailable })
     }
+}
 
-    fn first<'a>(&self, rules: &'a [ReadyRule], page: &Page, url: &Url) -> Option<&'a str> {
-        let seen = Seen {
-            status: page.status,
-            headers: page.headers.iter().map(|(name, value)| (name.as_str(), value.to_lowercase())).collect(),
-            title: self.title.in_text(page.title.as_deref().unwrap_or_default()),
-            text: self.text.in_text(&page.text),
-            markup: self.markup.in_text(&page.markup),
-            path: url.path().to_lowercase(),
-            query: url.query().unwrap_or_default().to_lowercase(),
-        };
-        rules.iter().find(|ready| ready.holds(&seen)).map(|ready| ready.rule.name.as_str())
+/// A page with what the rules' patterns have found in it.
+pub(crate) struct Look<'r, 'p> {
+    ready: &'r Ready,
+    seen: Seen<'p>,
+}
+
+impl<'r> Look<'r, '_> {
+    /// As [`Rules::challenge`].
+    pub(crate) fn challenge(&self) -> Option<&'r str> {
+        self.first(&self.ready.challenge)
+    }
+
+    /// As [`Rules::offer_unavailable`].
+    pub(crate) fn offer_unavailable(&self) -> Option<&'r str> {
+        self.first(&self.ready.offer_unavailable)
+    }
+
+    fn first(&self, rules: &'r [ReadyRule]) -> Option<&'r str> {
+        rules.iter().find(|ready| ready.holds(&self.seen)).map(|ready| ready.rule.name.as_str())
     }
 }
 
 /// What the rules look at, made once for all of them.
 struct Seen<'a> {
-    status: u16,
-    headers: Vec<(&'a str, String)>,
+    page: &'a Page,
     title: Matches,
     text: Matches,
     markup: Matches,
@@ -208,11 +230,12 @@ impl Rule {
 impl ReadyRule {
     fn holds(&self, seen: &Seen<'_>) -> bool {
         let rule = &self.rule;
+        let headers = &seen.page.headers;
         let header = |entry: &String| match entry.split_once(':') {
-            Some((name, value)) => seen.headers.iter().any(|(own, text)| *own == name.trim() && text.contains(value.trim())),
-            None => seen.headers.iter().any(|(own, _)| *own == entry.trim()),
+            Some((name, value)) => headers.iter().any(|(own, text)| own == name.trim() && text.to_lowercase().contains(value.trim())),
+            None => headers.iter().any(|(own, _)| own == entry.trim()),
         };
-        (rule.status.is_empty() || rule.status.contains(&seen.status))
+        (rule.status.is_empty() || rule.status.contains(&seen.page.status))
             && (rule.header.is_empty() || rule.header.iter().any(header))
             && seen.title.satisfy(&self.title)
             && seen.text.satisfy(&self.text)
