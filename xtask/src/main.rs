@@ -7,6 +7,7 @@ mod openapi;
 mod repository;
 mod runner;
 mod schemathesis;
+mod screenshots;
 mod test;
 mod tidy;
 
@@ -30,6 +31,8 @@ enum Command {
     Tidy,
     /// Writes `docs/openapi.json` as the code has it.
     Openapi,
+    /// Takes the pictures of `docs/first-hour.md` anew, in a real browser.
+    Screenshots,
     /// Builds and runs a benchmark in release mode: `cargo xtask bench admission --help`.
     Bench(bench::Arguments),
 }
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Test => test::run()?,
         Command::Tidy => tidy::run()?,
         Command::Openapi => openapi::run()?,
+        Command::Screenshots => screenshots::run()?,
         Command::Bench(arguments) => bench::run(&arguments)?,
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -28,7 +28,7 @@ use crate::resolving::Resolving;
 use crate::run::Run;
 use crate::secrets::{Secrets, SecretsStanding};
 use crate::station::{Parts, Station};
-use crate::status::{Event, Journal, Status};
+use crate::status::{Connection, Event, Journal, Status};
 use crate::ui::{Control, Listening, Pages};
 use crate::{device_key, farewell, follow_keys, private_file, pull, upkeep};
 
@@ -131,7 +131,9 @@ impl Desktop {
         if let Some(pages) = &pages {
             (config.on_pages)(pages.address());
         }
-        let link = match Link::load(&config.data_dir).map_err(in_folder)? {
+        let known = Link::load(&config.data_dir).map_err(in_folder)?;
+        let is_new = known.is_none();
+        let link = match known {
             Some(link) => link,
             None => {
                 let client = RelayClient::new(relay_url.clone(), None, Arc::clone(&config.clock))?;
@@ -167,6 +169,10 @@ impl Desktop {
             redial: Notify::new(),
             work: TaskTracker::new(),
         });
+        if is_new {
+            // It has just answered: it said that the link is approved.
+            run.journal.connection(Connection::Connected);
+        }
         run.station.goes_to_work(&run);
         tracing::info!(device.id = %run.link.device_id, run = %run.id, relay = %relay_url, slots = run.held.slots(), "at work");
         let others = TaskTracker::new();

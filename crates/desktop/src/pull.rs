@@ -8,6 +8,7 @@ use protocol::device::{MAX_PULL_JOBS, MAX_PULL_WAIT_SECONDS, PullRequest};
 
 use crate::backoff::random_fraction;
 use crate::run::{Ended, Run};
+use crate::status::Connection;
 use crate::{farewell, work};
 
 /// The least that a pull waits; with jitter up to [`MAX_PULL_WAIT_SECONDS`], so that desktops do not come in step.
@@ -41,8 +42,11 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
         }
         let room = run.held.free().min(MAX_PULL_JOBS as usize);
         let results = run.outbox.take_for_pull();
-        let wait_seconds = if results.is_empty() { wait_seconds(random_fraction()) } else { 0 };
-        let waited = results.is_empty();
+        // After the relay was away it is asked for an answer at once: else whoever looks at the desktop would see it without one
+        // for as long as there is no job.
+        let was_away = matches!(run.journal.read().0, Connection::Retrying { .. });
+        let wait_seconds = if results.is_empty() && !was_away { wait_seconds(random_fraction()) } else { 0 };
+        let waited = wait_seconds > 0;
         let request = PullRequest {
             poll_id,
             max: u32::try_from(room).unwrap_or(MAX_PULL_JOBS),

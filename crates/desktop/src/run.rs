@@ -191,7 +191,7 @@ impl Run {
     fn pause(&self, error: &CallError) {
         let unwelcome = error.refusal().is_some_and(|refusal| matches!(refusal.status, 400..=404)).then_some(PAUSE_WHEN_UNWELCOME);
         let pause = self.gate.failed(error.retry_after().or(unwelcome));
-        self.journal.connection(Connection::Retrying { reason: error.to_string(), pause });
+        self.journal.connection(Connection::Retrying { reason: error.to_string(), pause, refused: unwelcome.is_some() });
     }
 }
 

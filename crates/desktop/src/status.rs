@@ -56,6 +56,8 @@ pub enum Connection {
         reason: String,
         /// The pause, as it was drawn.
         pause: Duration,
+        /// Whether the relay answers, and will have none of this desktop until a person has done something about it.
+        refused: bool,
     },
 }
 
@@ -140,7 +142,7 @@ impl Journal {
                     tracing::info!("the relay answers");
                     self.station.note(Weight::Usual, "the relay answers");
                 }
-                Connection::Retrying { reason, pause } => {
+                Connection::Retrying { reason, pause, .. } => {
                     tracing::warn!(%reason, pause_ms = pause.as_millis(), "trying the relay again");
                     self.station.note(Weight::Warning, format!("{reason}; trying again in {:.0} s", pause.as_secs_f64()));
                 }

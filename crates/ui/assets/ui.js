@@ -135,34 +135,28 @@
   addEventListener("offline", () => reached(false));
   addEventListener("online", () => reached(true));
 
-  // Live parts: when the service says that something happened, the page is asked for again and those parts are exchanged.
-  // What a person types or has ticked stays, since such parts are not marked live. Reconnecting is the browser's own work.
-  const parts = [...document.querySelectorAll("[data-live]")];
-  if (parts.length > 0) {
-    let waiting = 0;
-    const renew = async () => {
-      waiting = 0;
-      const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-      reached(answer !== null);
-      if (!answer?.ok) return;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const part of document.querySelectorAll("[data-live]")) {
-        const fresh = page.getElementById(part.id);
-        if (fresh && fresh.innerHTML !== part.dataset.shown) {
-          const shown = fresh.innerHTML;
-          part.replaceChildren(...fresh.childNodes);
-          part.dataset.shown = shown;
-        }
-      }
-    };
-    const hear = () => { waiting ||= setTimeout(renew, 300); };
-    const stream = new EventSource(parts[0].dataset.live);
-    // Opened again after the service was away: what happened meanwhile is looked up.
-    for (const kind of ["job", "reset", "message", "open"]) stream.addEventListener(kind, hear);
-    stream.addEventListener("open", () => reached(true));
-    stream.addEventListener("error", () => reached(false));
-    addEventListener("pagehide", () => stream.close());
-  }
+  // Live parts (ui/src/live.rs) are kept true by htmx; here is what it leaves to the page.
+  const isStream = (part) => part.hasAttribute?.("hx-sse:connect");
+  // What has been exchanged has the service's numbers and times in it.
+  document.addEventListener("htmx:after:swap", (event) => adorn(event.target));
+  // The extension connects again when a stream ends, yet not when the first try fails: no stream is there then.
+  document.addEventListener("htmx:finally:request", ({ target }) => {
+    if (isStream(target)) setTimeout(() => { if (target.isConnected) htmx.trigger(target, "live-retry"); }, 2000);
+  });
+  // A page that has no such part any more: somebody has signed out, or the service has started anew. It says so itself,
+  // unless it is only out of order for a moment.
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { response, select } = event.detail.ctx;
+    const isPart = select ? event.detail.tasks[0]?.fragment.childElementCount > 0 : !response || response.status < 400;
+    if (isPart && !(response?.status >= 500)) return;
+    event.preventDefault();
+    if (!(response.status >= 500)) location.reload();
+  });
+  document.addEventListener("htmx:sse:after:connection", () => reached(true));
+  document.addEventListener("htmx:sse:error", ({ detail }) => {
+    if (detail.status === undefined) reached(false);
+    if ([401, 403, 404].includes(detail.status)) location.reload();
+  });
 
   adorn(document);
   new MutationObserver((changes) => {

@@ -17,8 +17,7 @@ pub const ROOT: &str = "/assets/";
 const FILES: &[(&str, &str, &[u8])] = &[
     ("ui.css", "text/css; charset=utf-8", CSS.as_bytes()),
     ("ui.js", "text/javascript; charset=utf-8", include_bytes!("../assets/ui.js")),
-    ("htmx.js", "text/javascript; charset=utf-8", include_bytes!("../assets/vendor/htmx-4.0.1.min.js")),
-    ("hx-sse.js", "text/javascript; charset=utf-8", include_bytes!("../assets/vendor/hx-sse-4.0.1.min.js")),
+    ("live.js", "text/javascript; charset=utf-8", LIVE.as_bytes()),
     ("favicon.svg", "image/svg+xml", include_bytes!("../assets/favicon.svg")),
 ];
 
@@ -31,6 +30,10 @@ const CSS: &str = concat!(
     include_str!("../assets/css/charts.css"),
     include_str!("../assets/css/timeline.css"),
 );
+
+/// htmx with its extension for server-sent events, as one script: htmx starts by itself as soon as it has run, and an
+/// extension that arrives later has missed the page.
+const LIVE: &str = concat!(include_str!("../assets/vendor/htmx-4.0.1.min.js"), "\n", include_str!("../assets/vendor/hx-sse-4.0.1.min.js"));
 
 /// One embedded file.
 struct Asset {

@@ -64,6 +64,14 @@ pub fn empty(icon: Icon, title: &str, about: &str, actions: &Markup) -> Markup {
     }
 }
 
+/// As [`empty`], where there is nothing else on the page: its title is the page's heading.
+#[must_use]
+pub fn alone(icon: Icon, title: &str, about: &str, actions: &Markup) -> Markup {
+    html! {
+        div.empty { div.empty-icon { (icon) } h1.empty-title { (title) } p { (about) } div.empty-actions { (actions) } }
+    }
+}
+
 /// A part of a page that can be opened; it works without scripts.
 #[must_use]
 pub fn fold(summary: &str, open: bool, body: &Markup) -> Markup {

@@ -106,22 +106,22 @@ pub fn bare(site: &Site<'_>, page: &Page<'_>, main: Markup) -> Markup {
     }
 }
 
+/// No styles by script (the policy forbids them), no history of its own, requests to this origin alone; and a service that
+/// is away is asked for again every few seconds.
+const HTMX: &str = r#"{"includeIndicatorCSS":false,"history":false,"mode":"same-origin","sse":{"reconnectMaxDelay":4000}}"#;
+
 fn head(site: &Site<'_>, page: &Page<'_>) -> Markup {
     html! {
         head {
             meta charset="utf-8";
             meta name="viewport" content="width=device-width, initial-scale=1";
             meta name="color-scheme" content=(page.theme.color_scheme());
-            // No styles by script (the policy forbids them), no history of its own, and requests to this origin alone.
-            @if page.live { meta name="htmx-config" content=r#"{"includeIndicatorCSS":false,"history":false,"mode":"same-origin"}"#; }
+            @if page.live { meta name="htmx-config" content=(HTMX); }
             title { (page.title) " · Link Peeler " (site.name) }
             link rel="icon" type="image/svg+xml" href=(assets::path("favicon.svg"));
             link rel="stylesheet" href=(assets::path("ui.css"));
             script src=(assets::path("ui.js")) defer {}
-            @if page.live {
-                script src=(assets::path("htmx.js")) defer {}
-                script src=(assets::path("hx-sse.js")) defer {}
-            }
+            @if page.live { script src=(assets::path("live.js")) defer {} }
         }
     }
 }

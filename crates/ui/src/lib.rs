@@ -33,6 +33,7 @@ pub mod encoding;
 pub mod field;
 pub mod header;
 pub mod link;
+pub mod live;
 pub mod notice;
 pub mod number;
 pub mod pager;

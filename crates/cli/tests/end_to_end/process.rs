@@ -1,6 +1,7 @@
 //! The binary as a process that says what happens in lines of JSON.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -32,6 +33,12 @@ impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         // Never the keychain of whoever runs the tests.
         Self::start_in(&[("LINK_PEELER_SECRETS", "file")], arguments)
+    }
+
+    /// With another home than the one of whoever runs the tests.
+    pub(crate) fn start_at(home: &Path, arguments: &[&str]) -> Self {
+        let home = home.to_str().expect("a temporary folder's name is text");
+        Self::start_in(&[("LINK_PEELER_SECRETS", "file"), ("HOME", home), ("XDG_CONFIG_HOME", "")], arguments)
     }
 
     /// With these variables in its environment.

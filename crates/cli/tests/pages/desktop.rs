@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use desktop::ui::{Audience, endpoints};
 use serde_json::{Value, json};
 
 use crate::process::Process;
 use crate::script;
+use crate::world::ended;
 
 /// Relay, desktop and lab in one, as somebody has them who tries it out.
 fn start(data: &Path) -> Process {
@@ -27,18 +29,27 @@ fn start(data: &Path) -> Process {
     ])
 }
 
+/// Every page and action for people, from the router's own list: what no case has visited fails the last case.
+fn routes() -> Value {
+    let routes = endpoints().into_iter().filter(|route| route.audience != Audience::Program);
+    routes.map(|route| json!({"method": route.method, "path": route.path})).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_desktop_s_pages_are_for_everybody_who_sits_there() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = Some(start(folder.path()));
-    let said = up.as_ref().unwrap().says("it is up", |said| said["endpoint"].is_string()).await;
+    let mut said = up.as_ref().unwrap().says("it is up", |said| said["endpoint"].is_string()).await;
+    said["routes"] = routes();
     script::run("desktop.mjs", said, async |name, with| match name.as_str() {
         "run" => ran(&with, folder.path()).await,
         "shell" => pasted(&with).await,
         "restart" => {
             up.take().unwrap().stop();
             let again = up.insert(start(folder.path()));
-            again.says("it is up again", |said| said["endpoint"].is_string()).await
+            let mut said = again.says("it is up again", |said| said["endpoint"].is_string()).await;
+            said["routes"] = routes();
+            said
         }
         _ => panic!("nobody does `{name}`"),
     })
@@ -56,14 +67,12 @@ async fn ran(with: &Value, data: &Path) -> Value {
     for (name, value) in with["environment"].as_object().into_iter().flatten() {
         command.env(name, value.as_str().unwrap());
     }
-    let output = command.output().await.unwrap();
-    json!({"code": output.status.code(), "out": String::from_utf8_lossy(&output.stdout), "err": String::from_utf8_lossy(&output.stderr)})
+    ended(&mut command).await
 }
 
 /// What somebody pastes into a terminal.
 async fn pasted(with: &Value) -> Value {
-    let output = tokio::process::Command::new("bash").args(["-c", with["script"].as_str().unwrap()]).output().await.unwrap();
-    json!({"out": String::from_utf8_lossy(&output.stdout), "err": String::from_utf8_lossy(&output.stderr)})
+    ended(tokio::process::Command::new("bash").args(["-c", with["script"].as_str().unwrap()])).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +82,8 @@ async fn a_desktop_that_is_not_linked_shows_the_code_and_works_once_it_is_approv
     let relay = Process::start(&["relay", "--json", "--listen", "127.0.0.1:0", "--data-dir", data]);
     let said = relay.says("the relay listens", |said| said["address"].is_string()).await;
     let url = format!("http://{}", said["address"].as_str().unwrap());
-    let _desktop = Process::start(&["desktop", "--json", "--relay", &url, "--data-dir", data, "--pages-listen", "127.0.0.1:0"]);
+    let _desktop =
+        Process::start_at(folder.path(), &["desktop", "--json", "--relay", &url, "--data-dir", data, "--pages-listen", "127.0.0.1:0"]);
     let given = json!({"relay": url});
     script::run("linking.mjs", given, async |name, with| match name.as_str() {
         "run" => ran(&with, folder.path()).await,

@@ -17,14 +17,29 @@ export default {
     const page = await person.open(JSON.parse(await command(test, "desktop", "open", "--json")).url);
     await page.getByRole("heading", { name: "Link this machine" }).waitFor();
     assert.equal(await page.locator("#user-code").innerText(), status.userCode);
-    await test.everywhere(person, "/", { name: "desktop-link" });
+    await test.everywhere(person, "/");
+    const without = await test.person({ like: person, base: person.base, scripts: false });
+    const plain = await without.open("/");
+    await plain.getByRole("link", { name: "look again" }).waitFor();
     await command(test, "link", "approve", status.userCode);
-    await test.until("it is linked", async () => JSON.parse(await command(test, "desktop", "status", "--json")).stage === "linked");
-    await page.reload();
     await page.getByRole("heading", { name: "Status" }).waitFor();
+    await plain.getByRole("link", { name: "look again" }).click();
+    await plain.getByRole("heading", { name: "Status" }).waitFor();
+    assert.equal(JSON.parse(await command(test, "desktop", "status", "--json")).stage, "linked");
   },
 
-  "starting at login is turned on, seen and taken away": async (test) => {
+  "starting at login is turned on and off without scripts": async (test) => {
+    const { url } = JSON.parse(await command(test, "desktop", "open", "--json"));
+    const person = await test.person({ base: new URL(url).origin, scripts: false });
+    const page = await person.open(url);
+    await page.goto("/settings");
+    for (const [turn, next] of [["Turn on", "Turn off"], ["Turn off", "Turn on"]]) {
+      await page.getByRole("button", { name: turn }).click();
+      await page.getByRole("button", { name: next }).waitFor();
+    }
+  },
+
+  "a command does the same": async (test) => {
     assert.equal(JSON.parse((await test.act("run", { arguments: ["desktop", "autostart", "status", "--json"] })).out).autostart, "off");
     const on = JSON.parse((await test.act("run", { arguments: ["desktop", "autostart", "on", "--json"] })).out);
     assert.equal(on.autostart, "on");

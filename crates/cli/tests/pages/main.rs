@@ -2,9 +2,15 @@
 //! cases against them (`script.rs`).
 #![allow(clippy::unwrap_used)]
 
+mod console;
 mod desktop;
+mod hostile;
+mod hour;
 mod lab;
 #[path = "../end_to_end/process.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod process;
 mod script;
+#[path = "../end_to_end/site.rs"]
+mod site;
+mod world;

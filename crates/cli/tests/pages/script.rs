@@ -2,14 +2,14 @@
 //! test; what it works with is `harness/case.mjs`. A script that needs something done to the programs meanwhile (a relay
 //! killed, a code approved) asks for it by `act`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStdin, Command};
 
-/// When it is set, pictures of the pages are written to `docs/screens`.
+/// When it is set, pictures of the pages are written into `docs` (`cargo xtask screenshots`).
 const SCREENS: &str = "LINK_PEELER_SCREENS";
 /// When it is set, only cases whose name contains it are run.
 const ONLY: &str = "LINK_PEELER_CASE";
@@ -18,7 +18,12 @@ const ONLY: &str = "LINK_PEELER_CASE";
 ///
 /// # Panics
 /// When a case fails, with what it said; when there was none.
-pub(crate) async fn run(script: &str, given: Value, mut act: impl AsyncFnMut(String, Value) -> Value) {
+pub(crate) async fn run(script: &str, given: Value, act: impl AsyncFnMut(String, Value) -> Value) {
+    run_in(&[], script, given, act).await;
+}
+
+/// As [`run`], in a browser that is started with these arguments besides.
+pub(crate) async fn run_in(browser: &[&str], script: &str, given: Value, mut act: impl AsyncFnMut(String, Value) -> Value) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages");
     let harness = here.join("harness");
     testkit::npm::ensure_packages(&harness).unwrap();
@@ -32,8 +37,11 @@ pub(crate) async fn run(script: &str, given: Value, mut act: impl AsyncFnMut(Str
         .expect("node is installed: `cargo xtask test` sees to it");
     let mut stdin = node.stdin.take().unwrap();
     let mut lines = BufReader::new(node.stdout.take().unwrap()).lines();
-    let screens = std::env::var_os(SCREENS).map(|_| repository().join("docs/screens"));
-    say(&mut stdin, &json!({"script": here.join(script), "given": given, "screens": screens, "only": std::env::var(ONLY).ok()})).await;
+    let docs = std::env::var_os(SCREENS).map(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs"));
+    let order = json!({
+        "script": here.join(script), "given": given, "docs": docs, "only": std::env::var(ONLY).ok(), "browserArguments": browser,
+    });
+    say(&mut stdin, &order).await;
     let (mut passed, mut failed) = (0_usize, Vec::new());
     while let Some(line) = lines.next_line().await.unwrap() {
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{script} printed: {line}"));
@@ -58,8 +66,4 @@ pub(crate) async fn run(script: &str, given: Value, mut act: impl AsyncFnMut(Str
 
 async fn say(stdin: &mut ChildStdin, what: &Value) {
     stdin.write_all(format!("{what}\n").as_bytes()).await.unwrap();
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -71,7 +71,7 @@ pub(super) fn with_status(status: StatusCode, station: &Station, frame: &Frame, 
         name: "Desktop",
         home: "/",
         navigation,
-        account: html! { p.account-name { (station.name) } (word(station)) },
+        account: html! { p.account-name { (station.name) } span id=(WORD) { (word(station)) } },
         footer: html! {
             "Link Peeler " (env!("CARGO_PKG_VERSION")) ", on this machine alone. "
             (button::post(Weight::Quiet, Some(Icon::SignOut), "Leave", "/leave", &[], &html! {}))
@@ -90,6 +90,14 @@ pub(super) fn bare(frame: &Frame, title: &str, main: Markup) -> Markup {
     ui::document::bare(&site, &page, main)
 }
 
+/// The id of the place of [`word`].
+const WORD: &str = "word";
+
+/// [`word`] again, beside a live part of the page: it is put in its own place.
+pub(super) fn word_beside(station: &Station) -> Markup {
+    html! { span id=(WORD) hx-swap-oob="true" { (word(station)) } }
+}
+
 /// What the desktop is doing, in a word.
 pub(super) fn word(station: &Station) -> Markup {
     match station.stage() {
@@ -102,7 +110,8 @@ pub(super) fn word(station: &Station) -> Markup {
             Some(status) => match status.connection {
                 Connection::Connected => badge_with(Tone::Ok, Icon::Pulse, "at work"),
                 Connection::Connecting => badge(Tone::Working, "connecting"),
-                Connection::Retrying { .. } => badge(Tone::Bad, "relay away"),
+                Connection::Retrying { refused: true, .. } => badge_with(Tone::Bad, Icon::Cross, "refused"),
+                Connection::Retrying { refused: false, .. } => badge(Tone::Bad, "relay away"),
             },
         },
     }

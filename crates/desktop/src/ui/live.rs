@@ -1,5 +1,4 @@
-//! Live parts of pages: a part is sent whole, as server-sent events, whenever it has changed. The page has it from the
-//! start, so nothing depends on it.
+//! Streams behind the live parts of pages ([`ui::live::sent`]): a part is sent whole whenever it has changed.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -7,19 +6,14 @@ use std::time::Duration;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use maud::{Markup, html};
+use maud::Markup;
 
-use super::{Office, Shared};
+use super::{Office, Shared, frame};
 
 /// The least time between two looks: a busy desktop has more news than an eye can follow.
 const PACE: Duration = Duration::from_millis(250);
 /// A look without news: times pass, too.
 const IDLE: Duration = Duration::from_secs(15);
-
-/// A part of a page that stays true while the page is open; `path` answers with [`stream`] of the same part.
-pub(super) fn part(id: &str, path: &str, content: &Markup) -> Markup {
-    html! { div.stack id=(id) hx-sse:connect=(path) hx-swap="innerMorph" { (content) } }
-}
 
 /// The part, now and whenever it has changed.
 pub(super) fn stream(office: Shared, render: impl Fn(&Office) -> Markup + Send + 'static) -> Response {
@@ -28,7 +22,7 @@ pub(super) fn stream(office: Shared, render: impl Fn(&Office) -> Markup + Send +
     let events = stream::unfold(state, async |(office, mut news, render, mut last)| {
         loop {
             news.mark_unchanged();
-            let text = render(&office).into_string();
+            let text = render(&office).into_string() + &frame::word_beside(&office.station).into_string();
             if last.as_ref() != Some(&text) {
                 // A page has just been drawn with what is sent first: the same again does no harm.
                 let event = Event::default().data(&text);

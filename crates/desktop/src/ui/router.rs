@@ -36,6 +36,8 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get(Owner, "/keys", pages::keys::list),
         Route::post(Owner, "/keys", pages::keys::make),
         Route::get(Owner, "/keys/made", pages::keys::made),
+        Route::get(Owner, "/keys/{key_id}/rotate", pages::keys::ask_to_rotate),
+        Route::post(Owner, "/keys/{key_id}/rotate", pages::keys::rotate),
         Route::get(Owner, "/keys/{key_id}/revoke", pages::keys::ask_to_revoke),
         Route::post(Owner, "/keys/{key_id}/revoke", pages::keys::revoke),
         // Contexts

@@ -19,7 +19,7 @@ struct Scene {
 
 /// What stands in forms here: every field of every form, with a value that changes something.
 const FORM: &str = "label=stolen&environment=live&name=evil&url=http%3A%2F%2F127.0.0.1%3A1&exception=127.0.0.1%3A22222&\
-                    desktop_agent=Evil&mobile_agent=Evil&language=xx&turn=on&theme=dark&back=%2F";
+                    desktop_agent=Evil&mobile_agent=Evil&language=xx&turn=on&theme=dark&back=%2F&submit=yes&overlap=3600";
 
 impl Scene {
     async fn new() -> Self {

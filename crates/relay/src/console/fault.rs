@@ -113,7 +113,7 @@ impl Fault {
         let (title, about) = self.words();
         let (label, path) = if matches!(self, Self::SignIn(_)) { ("To the sign-in", "/sign-in") } else { ("To the start", "/") };
         let main = html! {
-            (ui::card::empty(Icon::Warning, title, &about, &ui::button::link(ui::button::Weight::Plain, None, label, path)))
+            (ui::card::alone(Icon::Warning, title, &about, &ui::button::link(ui::button::Weight::Plain, None, label, path)))
         };
         let mut response = look.bare(self.status(), title, main);
         if let Self::TooMany { retry_after } = self {

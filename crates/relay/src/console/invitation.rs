@@ -128,6 +128,6 @@ fn offer(
 fn void(browser: &Browser) -> Response {
     let about = "It was used, withdrawn, has run out, or was not copied whole. Whoever invited you can do so again.";
     let to_sign_in = ui::button::link(Weight::Plain, None, "Sign in", "/sign-in");
-    let main = ui::card::empty(Icon::Warning, "This invitation opens nothing any more", about, &to_sign_in);
+    let main = ui::card::alone(Icon::Warning, "This invitation opens nothing any more", about, &to_sign_in);
     browser.look.bare(StatusCode::GONE, "Invitation", main)
 }

@@ -47,8 +47,11 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, PathP
     let check = Check::of(find(&state, signed_in.account(), &path).await?);
     let earlier = if check.result.is_some() { earlier(&state, signed_in.account(), &check.job).await? } else { None };
     let url = format!("{}{}", signed_in.person.here.origin, signed_in.path(&place::job(check.job.job_id)));
-    let main = whole(&signed_in, &check, earlier.as_ref(), &url);
-    Ok(signed_in.page("Job", JOBS, main))
+    let whole = whole(&signed_in, &check, earlier.as_ref(), &url);
+    Ok(match check.job.state.has_ended() {
+        true => signed_in.page("Job", JOBS, whole),
+        false => signed_in.live_page("Job", JOBS, signed_in.live_part("live-job", &whole)),
+    })
 }
 
 /// The check of the same row before this one that has a result.
@@ -117,17 +120,15 @@ fn whole(signed_in: &SignedIn, check: &Check, earlier: Option<&Check>, url: &str
     html! {
         (crumbs(&[(&signed_in.path(JOBS), "Jobs"), (&signed_in.path(&row.path()), &job.row_id)]))
         (page_header("Job", Some(&job.job_id.to_string()), &actions))
-        div.stack #live-job data-live=[(!job.state.has_ended()).then(|| signed_in.path("/events"))] {
-            @match result {
-                Some(result) => {
-                    (conclusion::verdict(result.conclusion, &result.detail))
-                    (chain(result))
-                    (card::columns(&[context(result), proof(job, result, url)]))
-                    (picture(&own, result))
-                    @if let Some(earlier) = earlier { (before(signed_in, check, earlier)) }
-                },
-                None => (waiting(job)),
-            }
+        @match result {
+            Some(result) => {
+                (conclusion::verdict(result.conclusion, &result.detail))
+                (chain(result))
+                (card::columns(&[context(result), proof(job, result, url)]))
+                (picture(&own, result))
+                @if let Some(earlier) = earlier { (before(signed_in, check, earlier)) }
+            },
+            None => (waiting(job)),
         }
         (card::card("Job", &html! {}, &card::terms(&[
             ("State", badge::job_state(job.state)),

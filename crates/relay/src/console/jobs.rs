@@ -48,9 +48,9 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, Query
     let view = View { signed_in: &signed_in, query: &query, now: state.now() };
     let main = html! {
         (page_header("Jobs", Some("What waits, what desktops are following now, and what has ended."), &html! {}))
-        div #live-jobs data-live=(signed_in.path("/events")) { (view.live(&jobs, queue, &leases)) }
+        (signed_in.live_part("live-jobs", &view.live(&jobs, queue, &leases)))
     };
-    Ok(signed_in.page("Jobs", JOBS, main))
+    Ok(signed_in.live_page("Jobs", JOBS, main))
 }
 
 struct View<'v> {
@@ -63,7 +63,6 @@ impl View<'_> {
     fn live(&self, jobs: &JobRecordPage, queue: QueueHead, leases: &[HeldLease]) -> Markup {
         let waited = queue.oldest.map(|at| u64::try_from(self.now.0 - at.0).unwrap_or_default());
         html! {
-            div.stack {
                 (card::tiles(&[
                     card::tile("Waiting", &number::number(queue.waiting), &html! { @match waited { Some(millis) => { "the next for " (time::duration(millis)) }, None => "nothing waits" } }, Tone::Plain, None),
                     card::tile("With desktops", &number::number(queue.leased), &html! { "being followed now" }, Tone::Plain, None),
@@ -75,7 +74,6 @@ impl View<'_> {
                     } @else { (self.table(jobs, leases)) }
                     (self.pager(jobs))
                 }
-            }
         }
     }
 

@@ -75,7 +75,7 @@ async fn decide(state: &RelayState, person: &Person, decision: &Decision, approv
         Err(Refusal::NotFound) => {
             let about = "It has run out, or somebody has decided about it otherwise. Nothing was changed.";
             let main =
-                ui::card::empty(Icon::Warning, "This code works no more", about, &link(Weight::Plain, None, "Another code", "/link"));
+                ui::card::alone(Icon::Warning, "This code works no more", about, &link(Weight::Plain, None, "Another code", "/link"));
             Ok(person.page(StatusCode::CONFLICT, "Link a desktop", main))
         }
         Err(refusal) => Err(refusal.into()),
@@ -139,5 +139,5 @@ fn said(name: &str, account: &Membership, approve: bool) -> Markup {
         (format!("{name} is denied"), "It is told at its next question.".to_owned())
     };
     let on = link(Weight::Main, None, &format!("To {}", account.account_name), &format!("/console/{}", account.account));
-    ui::card::empty(Icon::Devices, &title, &about, &on)
+    ui::card::alone(Icon::Devices, &title, &about, &on)
 }

@@ -127,5 +127,5 @@ fn void(browser: &Browser) -> Response {
     let about =
         "It was used, has run out, or was not copied whole. On the relay's machine, `link-peeler operators setup-link` makes a new one.";
     let to_sign_in = ui::button::link(Weight::Plain, None, "Sign in", "/sign-in");
-    browser.look.bare(StatusCode::GONE, "Set up", ui::card::empty(Icon::Warning, "This link opens nothing any more", about, &to_sign_in))
+    browser.look.bare(StatusCode::GONE, "Set up", ui::card::alone(Icon::Warning, "This link opens nothing any more", about, &to_sign_in))
 }

@@ -167,15 +167,25 @@ impl<R: AtLeast> SignedIn<R> {
 
     /// A page of the account. `current`: the part of its path that its entry in the navigation has.
     pub(crate) fn page(&self, title: &str, current: &str, main: Markup) -> Response {
-        self.whole_page(StatusCode::OK, (title, current), main)
+        self.whole_page(StatusCode::OK, (title, current, false), main)
+    }
+
+    /// A page of the account that has a [`Self::live_part`].
+    pub(crate) fn live_page(&self, title: &str, current: &str, main: Markup) -> Response {
+        self.whole_page(StatusCode::OK, (title, current, true), main)
+    }
+
+    /// A part of a page that is taken anew from it whenever a job of the account has changed.
+    pub(crate) fn live_part(&self, id: &str, content: &Markup) -> Markup {
+        ui::live::looked_up(id, &self.path("/events"), &self.person.asked, content)
     }
 
     /// A page of the account with another status: a form that has to be mended, say.
     pub(crate) fn page_with(&self, status: StatusCode, title: &str, current: &str, main: Markup) -> Response {
-        self.whole_page(status, (title, current), main)
+        self.whole_page(status, (title, current, false), main)
     }
 
-    fn whole_page(&self, status: StatusCode, (title, current): (&str, &str), main: Markup) -> Response {
+    fn whole_page(&self, status: StatusCode, (title, current, live): (&str, &str, bool), main: Markup) -> Response {
         let entries = navigation::entries(&self.path(""));
         let (home, current) = (self.path(""), self.path(current));
         let site = Site {
@@ -187,7 +197,7 @@ impl<R: AtLeast> SignedIn<R> {
             theme_action: Some(page::THEME_ACTION),
             form_extras: Markup::default(),
         };
-        let page = Page { title, current: &current, here: &self.person.asked, theme: self.person.look.0, ..Page::default() };
+        let page = Page { title, current: &current, here: &self.person.asked, theme: self.person.look.0, live };
         ui::response::page(status, ui::document::document(&site, &page, main)).into_response()
     }
 

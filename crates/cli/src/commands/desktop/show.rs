@@ -77,7 +77,7 @@ fn event_json(event: &Event) -> serde_json::Value {
     match event {
         Event::Connection(Connection::Connecting) => json!({"event": "connecting"}),
         Event::Connection(Connection::Connected) => json!({"event": "connected"}),
-        Event::Connection(Connection::Retrying { reason, pause }) => {
+        Event::Connection(Connection::Retrying { reason, pause, .. }) => {
             json!({"event": "retrying", "reason": reason, "pauseMs": u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)})
         }
         Event::Leased(job) => json!({"event": "leased", "jobId": job.job_id, "fence": job.fence, "trackingUrl": job.tracking_url}),
@@ -92,7 +92,7 @@ fn event_line(event: &Event) -> Result<(), Failure> {
     match event {
         Event::Connection(Connection::Connecting) | Event::Leased(_) | Event::Settled { .. } => {}
         Event::Connection(Connection::Connected) => output::note("connected"),
-        Event::Connection(Connection::Retrying { reason, pause }) => {
+        Event::Connection(Connection::Retrying { reason, pause, .. }) => {
             output::note(&format!("{reason}; trying again in {:.0} s", pause.as_secs_f64()));
         }
         Event::Resolved { job_id, result } => output::line(&format!("{}  {}", job_id.dimmed(), describe::verdict(result)))?,

@@ -1,27 +1,34 @@
 // What one case of a script works with: people with a browser of their own, and what every page of ours must keep to.
 // There is no way to wait for a length of time: wait for a locator, a URL, or `until`.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 /** The widths that every page must fit, in CSS pixels: a laptop and a small telephone. */
 export const WIDTHS = [1280, 390];
 const HEIGHTS = { 1280: 900, 390: 844 };
-const UNTIL_MILLISECONDS = 30_000;
+/** What axe must ask again when nothing but the colours is another. */
+const COLOUR_RULES = ["color-contrast", "link-in-text-block"];
+/** Pictures: small enough for a repository. CSS pixels, and the quality of WebP. */
+const TALLEST_PICTURE = 1_600;
+const PICTURE_QUALITY = 70;
+/** What has been visited by any case: a method, a space and a path, where the answer was no refusal. */
+const VISITED = new Set();
+const UNTIL_MILLISECONDS = Number(process.env.LINK_PEELER_PATIENCE ?? 30_000);
 
 export class Case {
   #browser;
   #act;
-  #screens;
+  #docs;
   #contexts = [];
   #troubles = [];
 
-  constructor(browser, { given, screens }, act) {
+  constructor(browser, { given, docs }, act) {
     this.#browser = browser;
     this.#act = act;
-    this.#screens = screens;
+    this.#docs = docs;
     /** What the test handed over: addresses, names, secrets. */
     this.given = given;
   }
@@ -42,7 +49,9 @@ export class Case {
       locale: "en-GB",
       ...more,
     });
+    context.setDefaultTimeout(UNTIL_MILLISECONDS);
     this.#contexts.push(context);
+    this.#note(context);
     if (!loud) this.#listen(context);
     return new Person(context);
   }
@@ -53,10 +62,12 @@ export class Case {
   }
 
   /** Fails with a readable list when axe finds something on the page. */
-  async axe(page, { ignore = [] } = {}) {
+  async axe(page, { ignore = [], only } = {}) {
+
     if (!(await page.evaluate("Boolean(window.axe)"))) await page.evaluate(await source());
     const rules = Object.fromEntries(ignore.map((rule) => [rule, { enabled: false }]));
-    const options = { runOnly: { type: "tag", values: AXE_RULES }, rules, resultTypes: ["violations"] };
+    const runOnly = only ? { type: "rule", values: only } : { type: "tag", values: AXE_RULES };
+    const options = { runOnly, rules, resultTypes: ["violations"] };
     const { violations } = await page.evaluate((given) => window.axe.run(document, given), options);
     const told = violations.map(({ id, impact, help, nodes }) => {
       const places = nodes.map(({ target, html }) => `    ${target.join(" ")}  ${html.slice(0, 160)}`);
@@ -76,29 +87,53 @@ export class Case {
     if (sticksOut.length > 0) throw new Error(`${page.url()} is wider than its window:\n  ${sticksOut.join("\n  ")}`);
   }
 
-  /** A picture of the whole page for the documents, when the test run was asked for pictures. */
+  /** A picture of the page for the documents, `docs/NAME.webp`, when the test run was asked for pictures. */
   async shot(page, name) {
-    if (!this.#screens) return;
-    mkdirSync(this.#screens, { recursive: true });
-    await page.screenshot({ path: join(this.#screens, `${name}.png`), fullPage: true, animations: "disabled" });
+    if (!this.#docs) return;
+    const path = join(this.#docs, `${name}.webp`);
+    mkdirSync(dirname(path), { recursive: true });
+    const tall = await page.evaluate(() => {
+      document.activeElement?.blur();
+      return document.documentElement.scrollHeight;
+    });
+    // A window as tall as the page: what sticks to the window's edges is where one would see it.
+    const { width } = page.viewportSize();
+    const height = Math.min(tall, TALLEST_PICTURE);
+    await page.setViewportSize({ width, height });
+    const devtools = await page.context().newCDPSession(page);
+    const asked = { format: "webp", quality: PICTURE_QUALITY };
+    writeFileSync(path, Buffer.from((await devtools.send("Page.captureScreenshot", asked)).data, "base64"));
+    await devtools.detach();
   }
 
   /**
-   * Looks at a page as everybody may see it: each width, light and dark. It must fit and axe must find nothing; `ready`
-   * waits for what must be there first. Pictures are called `NAME-WIDTH-light.png`.
+   * Looks at a page as everybody may see it: each width, light and dark. It must fit and axe must find nothing. The light
+   * ones are pictures, called `NAME-WIDTH.webp`. The page stays as it was.
    */
-  async everywhere(person, path, { name, ready, ignore } = {}) {
-    for (const width of WIDTHS) {
-      for (const dark of [false, true]) {
-        const other = await this.person({ like: person, base: person.base, width, dark });
-        const page = await other.open(path);
-        await ready?.(page);
+  async looks(page, { name, ignore } = {}) {
+    const before = page.viewportSize();
+    // axe is a script, and so finds nothing where none runs.
+    const scripts = page.context()._options.javaScriptEnabled !== false;
+    // A script that is run for another reason, such as another database, looks once.
+    for (const width of this.given.looksOnce ? WIDTHS.slice(1) : WIDTHS) {
+      await page.setViewportSize({ width, height: HEIGHTS[width] });
+      for (const dark of this.given.looksOnce ? [false] : [false, true]) {
+        await page.emulateMedia({ colorScheme: dark ? "dark" : "light" });
         await this.fits(page);
-        await this.axe(page, { ignore });
-        if (name) await this.shot(page, `${name}-${width}-${dark ? "dark" : "light"}`);
-        await other.context.close();
+        if (scripts) await this.axe(page, { ignore, only: dark ? COLOUR_RULES : undefined });
+        if (name && !dark) await this.shot(page, `${name}-${width}`);
       }
     }
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize(before);
+  }
+
+  /** [`looks`] at the page of a path; `ready` waits for what must be there first. */
+  async everywhere(person, path, { ready, ...more } = {}) {
+    const page = await person.open(path);
+    await ready?.(page);
+    await this.looks(page, more);
+    await page.close();
   }
 
   /**
@@ -113,8 +148,11 @@ export class Case {
       const now = await page.evaluate(() => {
         const one = document.activeElement;
         if (!one || one === document.body) return undefined;
+        // A date has several places of its own.
+        if (one === window.tabbedLast) return { within: true };
         if (one.dataset.tabbed) return { again: true };
         one.dataset.tabbed = "yes";
+        window.tabbedLast = one;
         const look = ({ outline, boxShadow, border, backgroundColor, textDecoration }) =>
           [outline, boxShadow, border, backgroundColor, textDecoration].join("|");
         const focused = look(getComputedStyle(one));
@@ -125,6 +163,7 @@ export class Case {
         return { label: (one.innerText || one.value || one.getAttribute("aria-label") || one.name || one.tagName).trim(), visible: styled || focused !== plain };
       });
       if (now === undefined || now.again) return reached;
+      if (now.within) continue;
       if (!now.visible) throw new Error(`${page.url()}: nothing shows that "${now.label}" has the focus`);
       reached.push(now.label);
     }
@@ -150,13 +189,30 @@ export class Case {
     await Promise.all(this.#contexts.map((context) => context.close()));
   }
 
+  /** Those of these routes (`{method, path}`, with braces around what varies) that no case of the script has visited. */
+  unvisited(routes) {
+    const visited = [...VISITED];
+    return routes.filter(({ method, path }) => {
+      const pattern = new RegExp(`^${method} ${path.replaceAll(/[.]/g, "\\.").replaceAll(/\{[^}]+\}/g, "[^/]+")}$`);
+      return !visited.some((visit) => pattern.test(visit));
+    });
+  }
+
+  #note(context) {
+    context.on("response", (answer) => {
+      if (answer.status() < 400) VISITED.add(`${answer.request().method()} ${new URL(answer.url()).pathname}`);
+    });
+  }
+
   #listen(context) {
     const trouble = (text) => this.#troubles.push(text);
     context.on("weberror", (error) => trouble(`script: ${error.error()}`));
     context.on("console", (message) => {
       // An answer of 4xx is a refusal, which a case may be about; what a page may not do shows as another error.
       const isRefusal = message.text().startsWith("Failed to load resource: the server responded with a status of 4");
-      if (message.type() === "error" && !isRefusal) trouble(`console: ${message.text()} (${message.location().url})`);
+      // A page that is left gives up what it has just asked for.
+      const isLeft = message.text().startsWith("htmx: htmx:error: Failed to fetch");
+      if (message.type() === "error" && !isRefusal && !isLeft) trouble(`console: ${message.text()} (${message.location().url})`);
     });
     context.on("response", (answer) => {
       if (answer.status() >= 500) trouble(`${answer.status()}: ${answer.request().method()} ${answer.url()}`);

@@ -2,7 +2,7 @@
 // said here, one JSON object a line:
 //   {"case", "ok", "milliseconds", "error"}   a case ended
 //   {"act", "with"}                           the script asks the test to do something; the answer is one line of stdin
-// The first line of stdin is the order: {script, given, screens, only}.
+// The first line of stdin is the order: {script, given, docs, only, browserArguments}.
 import { delimiter, join } from "node:path";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 import { Case } from "./case.mjs";
 
 // A case that hangs is ended and named: generous, since a busy machine is no fault.
-const CASE_MILLISECONDS = 90_000;
+const CASE_MILLISECONDS = 180_000;
 const PROGRAMS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge"];
 const ARGUMENTS = [
   "--disable-gpu",
@@ -51,9 +51,10 @@ async function inTime(work) {
 }
 
 const order = await heard();
-const { default: cases } = await import(order.script);
+// Cases of a script that says so build on each other: after one has failed, the others say nothing.
+const { default: cases, buildUp = false } = await import(order.script);
 // Root cannot use Chromium's sandbox, and the pages are our own.
-const launch = { executablePath: installedBrowser(), headless: true, chromiumSandbox: false, args: ARGUMENTS };
+const launch = { executablePath: installedBrowser(), headless: true, chromiumSandbox: false, args: [...ARGUMENTS, ...order.browserArguments] };
 const browser = await chromium.launch(launch);
 for (const [name, run] of Object.entries(cases)) {
   if (order.only && !name.includes(order.only)) continue;
@@ -68,6 +69,7 @@ for (const [name, run] of Object.entries(cases)) {
   }
   await test.close();
   say({ case: name, ok: error === undefined, milliseconds: Date.now() - began, error });
+  if (error !== undefined && buildUp) break;
 }
 await browser.close();
 process.exit(0);

@@ -37,7 +37,7 @@ pub(crate) struct Which {
 pub(crate) async fn list(State(office): State<Shared>, Query(which): Query<Which>, frame: Frame) -> Response {
     let content = content(&office, which.page);
     // Pages further back do not change under the reader.
-    let main = if which.page == 0 { live::part("jobs", "/live/jobs", &content) } else { content };
+    let main = if which.page == 0 { ui::live::sent("jobs", "/live/jobs", &content) } else { content };
     frame::page(&office.station, &frame, "/jobs", "Jobs", main)
 }
 

@@ -18,7 +18,7 @@ pub(crate) async fn show(State(office): State<Shared>, frame: Frame) -> Response
     let about = "What this desktop did since it was started. Secrets are never noted.";
     let main = html! {
         (page_header("Log", Some(about), &html! {}))
-        (live::part("log", "/live/log", &content(&office)))
+        (ui::live::sent("log", "/live/log", &content(&office)))
     };
     frame::page(&office.station, &frame, "/log", "Log", main)
 }

@@ -24,7 +24,7 @@ const LATELY: usize = 5;
 
 /// `GET /`.
 pub(crate) async fn show(State(office): State<Shared>, frame: Frame) -> Response {
-    let main = live::part("status", "/live/status", &content(&office));
+    let main = ui::live::sent("status", "/live/status", &content(&office));
     frame::page(&office.station, &frame, "/", "Status", main)
 }
 
@@ -91,7 +91,7 @@ fn linking(started: &LinkStarted, until: UnixMillis, now: UnixMillis) -> Markup 
             ol.steps {
                 li { "Open the console: " (link::outside(&started.verification_uri_complete)) }
                 li { "See that it shows the same code, and approve it." }
-                li { "This page goes on by itself." }
+                li { "This page goes on by itself." noscript { " Without scripts, " a href="/" { "look again" } " once it is approved." } }
             }
             p.hint { "On the relay's own machine, a terminal does it, too:" }
             (code::line("approve-command", &format!("link-peeler link approve {}", started.user_code)))
@@ -135,15 +135,17 @@ fn sentence(status: &Status) -> String {
         (_, true) => format!("Paused: it takes no new jobs; {running}."),
         (Connection::Connected, false) => format!("Linked and at work; {running}."),
         (Connection::Connecting, false) => "Linked; reaching the relay.".to_owned(),
-        (Connection::Retrying { .. }, false) => format!("Linked, but the relay does not answer; {running}."),
+        (Connection::Retrying { refused: true, .. }, false) => format!("The relay refuses this desktop; {running}."),
+        (Connection::Retrying { refused: false, .. }, false) => format!("Linked, but the relay does not answer; {running}."),
     }
 }
 
 fn troubles(status: &Status) -> Markup {
     html! {
-        @if let Connection::Retrying { reason, pause } = &status.connection {
-            (notice(Tone::Bad, "The relay does not answer", &html! {
+        @if let Connection::Retrying { reason, pause, refused } = &status.connection {
+            (notice(Tone::Bad, if *refused { "The relay refuses this desktop" } else { "The relay does not answer" }, &html! {
                 p { (reason) }
+                @if *refused { p { "Was it revoked in the console? Then stop it, and start it with " code { "--relink" } " to link this machine anew." } }
                 p { "The desktop tries again after " (time::duration(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX))) ". Results wait on the disk; nothing is lost. What was checked here can be read meanwhile." }
             }))
         }
@@ -157,7 +159,8 @@ fn figures(office: &Office, status: &Status) -> Vec<Markup> {
     let relay = match &status.connection {
         Connection::Connected => ("answers", "the last request was answered", Tone::Ok),
         Connection::Connecting => ("…", "nothing has been answered yet", Tone::Working),
-        Connection::Retrying { .. } => ("away", "tried again by itself", Tone::Bad),
+        Connection::Retrying { refused: true, .. } => ("refuses", "this desktop, for now", Tone::Bad),
+        Connection::Retrying { refused: false, .. } => ("away", "tried again by itself", Tone::Bad),
     };
     let browser = office.station.resolving.browser();
     let browser_name = browser.as_ref().ok().and_then(|path| path.file_stem()).map(|name| name.to_string_lossy().into_owned());
