@@ -42,7 +42,8 @@ pub(crate) async fn link(
     };
     loop {
         let started = start(client, &request, on_event).await?;
-        tracing::info!(user_code = %started.user_code, verification_uri = %started.verification_uri, "waiting for an operator to approve this desktop");
+        // Not the code: it is for the person who sits here, and logs are kept.
+        tracing::info!(verification_uri = %started.verification_uri, "waiting for an operator to approve this desktop");
         on_event(LinkEvent::Code(started.clone()));
         if let Some(linked) = poll(client, &started, on_event).await? {
             return Ok(linked);
