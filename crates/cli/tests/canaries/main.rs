@@ -55,6 +55,7 @@ async fn no_secret_of_a_relay_on_postgresql_lies_about() {
     let password = format!("canary:{}/%", Secret::generate().expose());
     let database = url.rsplit('/').next().unwrap();
     sql(&url, &format!("CREATE ROLE \"of {database}\" LOGIN SUPERUSER PASSWORD '{password}'")).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "compared with the times of files")]
     let began = std::time::SystemTime::now();
     let story = Story::tell(Some((&url, &format!("of {database}"), &password))).await;
     let mut hits = story.search();
