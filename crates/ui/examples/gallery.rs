@@ -18,7 +18,7 @@ use ui::{Icon, Markup, Tone, badge, code, conclusion, html, link, number, pager,
 fn main() -> std::io::Result<()> {
     let folder: PathBuf = std::env::args().nth(1).unwrap_or_else(|| "gallery".to_owned()).into();
     std::fs::create_dir_all(folder.join("assets"))?;
-    for name in ["ui.css", "ui.js", "htmx.js", "favicon.svg"] {
+    for name in ["ui.css", "ui.js", "live.js", "favicon.svg"] {
         let path = ui::assets::path(name);
         let hashed = path.trim_start_matches(ui::assets::ROOT);
         if let Some(response) = ui::assets::respond(hashed, &http::HeaderMap::new()) {
