@@ -48,7 +48,7 @@ on_both_databases! {
         // Ids of one millisecond come in no order.
         stage.clock.set(stage.now().plus_seconds(1));
         let mut gone = concluded(Conclusion::HttpGone);
-        gone.hops[0].status = Some(410);
+        (gone.http_status, gone.hops[0].status) = (Some(410), Some(410));
         assert_eq!(owner.post(&stage.console("/rows/act"), &[("row", "live/platform_api/a"), ("act", "recheck")]).await.status, 303);
         let second = desk.resolve_one(&stage, gone).await.job_id;
         let page = owner.get(&stage.console(&format!("/jobs/{second}"))).await.text();
