@@ -36,6 +36,7 @@ impl Process {
     }
 
     /// With another home than the one of whoever runs the tests.
+    #[allow(dead_code, reason = "for the tests of pages, which share this")]
     pub(crate) fn start_at(home: &Path, arguments: &[&str]) -> Self {
         let home = home.to_str().expect("a temporary folder's name is text");
         Self::start_in(&[("LINK_PEELER_SECRETS", "file"), ("HOME", home), ("XDG_CONFIG_HOME", "")], arguments)
