@@ -24,7 +24,7 @@ pub(super) const MOST_ROWS: usize = 1_000;
 /// Rows that are changed at once; they share the writer's commits.
 const AT_ONCE: usize = 64;
 /// Stretches that are looked through for all rows that fit: a hundred thousand rows.
-const MOST_STRETCHES: usize = 20;
+const MOST_STRETCHES: usize = 40;
 
 /// The fields of a form with ticks; a name may come many times.
 type Fields = Vec<(String, String)>;
