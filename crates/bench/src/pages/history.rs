@@ -24,11 +24,11 @@ const DECISIONS: u64 = 10;
 /// Fills the database, unless it has rows already.
 pub(super) fn fill(rig: &Rig, rows: u64, jobs: u64) -> anyhow::Result<()> {
     let (store, account) = (rig.store(), rig.account());
+    if rig.runtime().block_on(store.has_rows(account, Environment::Live))? {
+        return Ok(());
+    }
+    let device = rig.device("walker")?.id;
     rig.runtime().block_on(async {
-        if store.has_rows(account, Environment::Live).await? {
-            return Ok(());
-        }
-        let device = rig.device("walker")?.id;
         let begin = SystemClock.now().plus_millis(-DAYS * DAY_MILLIS);
         let step_micros = u64::try_from(DAYS * DAY_MILLIS).unwrap_or_default() * 1_000 / jobs.max(1);
         let history = MadeUp { account, device, rows, ended: jobs, waiting: WAITING, begin, step_micros, result: evidence()? };
