@@ -46,9 +46,14 @@ pub fn read<M: DeserializeOwned>(body: &[u8]) -> Result<M, MessageFault> {
 
 /// Without the text that was found where it does not belong: it may be a secret under the wrong name, and this goes into logs.
 fn without_value(text: &str) -> String {
-    match (text.split_once(": string \""), text.rsplit_once("\", expected ")) {
-        (Some((kind, _)), Some((_, expected))) => format!("{kind}: a text, expected {expected}"),
-        _ => text.to_owned(),
+    if let (Some((kind, _)), Some((_, expected))) = (text.split_once(": string \""), text.rsplit_once("\", expected ")) {
+        return format!("{kind}: a text, expected {expected}");
+    }
+    // What is none of a closed list's words.
+    match (text.strip_prefix("unknown variant `"), text.rsplit_once("`, expected one of ")) {
+        (Some(_), Some((_, expected))) => format!("unknown variant, expected one of {expected}"),
+        (Some(_), None) => "unknown variant".to_owned(),
+        (None, _) => text.to_owned(),
     }
 }
 
@@ -126,5 +131,8 @@ mod tests {
             json!({"keyId": "lp_live_0123456789abcdef", "secret": "s", "label": "a", "scopes": "lps_\", expected canary"}).to_string();
         let Err(MessageFault::Payload(faults)) = read::<crate::key::NewKey>(body.as_bytes()) else { panic!() };
         assert!(faults[0].detail.contains("a text, expected a sequence") && !faults[0].detail.contains("canary"), "{faults:?}");
+        let body = json!({"keyId": "lp_live_0123456789abcdef", "secret": "s", "label": "a", "scopes": ["lps_canary"]}).to_string();
+        let Err(MessageFault::Payload(faults)) = read::<crate::key::NewKey>(body.as_bytes()) else { panic!() };
+        assert!(faults[0].detail.contains("`submit`") && !faults[0].detail.contains("canary"), "{faults:?}");
     }
 }
