@@ -6,6 +6,9 @@
 
 #[path = "../../../relay/tests/http/console/oidc/npm.rs"]
 mod npm;
+#[path = "../end_to_end/process.rs"]
+#[allow(dead_code, reason = "shared with the end-to-end tests")]
+mod process;
 mod program;
 mod search;
 mod site;

@@ -3,24 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// How long a condition may take to hold: generous, since a busy machine is no fault.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Looks again and again until something is there.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} until {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
+use crate::process::until;
 
 /// The binary, without variables of ours that this test was started with.
 fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {

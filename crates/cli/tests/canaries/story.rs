@@ -13,7 +13,8 @@ use reqwest::{Client, Method, Response, Url};
 use serde_json::{Value, json};
 
 use crate::npm::{Person, Provider};
-use crate::program::{Program, family, run, until};
+use crate::process::until;
+use crate::program::{Program, family, run};
 use crate::search::{Canaries, Hit};
 use crate::site;
 

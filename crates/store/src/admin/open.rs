@@ -15,7 +15,6 @@ const SETTINGS: &str = "
     SET plan_cache_mode = auto;
     SET enable_seqscan = on;
     SET enable_bitmapscan = on;
-    SET enable_sort = on;
     SET enable_hashjoin = on;
     SET enable_mergejoin = on";
 

@@ -39,7 +39,8 @@ const OLDEST_SERVER: i32 = 15_00_00;
 /// statements are all point operations over indexes: a plan made while a table was empty must not stay a sequential scan,
 /// and replanning by parameters would cost more than it finds. Rows are dear, so that a nested loop looks its rows up one by
 /// one instead of walking over a table that was small when it was planned. Whoever wants the first of a queue reads it in the index's
-/// order, and neither gathers nor sorts all of it. Facts are read under locks that the statement before them
+/// order and does not gather all of it. Sorting stays allowed: without it, whatever is asked for in order, be it one account,
+/// would be found by a walk over all of an index that has this order. Facts are read under locks that the statement before them
 /// has taken: that needs a snapshot for each statement.
 fn settings(answer_timeout: Duration) -> String {
     let millis = answer_timeout.as_millis();
@@ -55,7 +56,6 @@ fn settings(answer_timeout: Duration) -> String {
         SET plan_cache_mode = 'force_generic_plan';
         SET enable_seqscan = off;
         SET enable_bitmapscan = off;
-        SET enable_sort = off;
         SET enable_hashjoin = off;
         SET enable_mergejoin = off;
         SET cpu_tuple_cost = 1;
