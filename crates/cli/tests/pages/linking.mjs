@@ -32,6 +32,8 @@ export default {
     const { url } = JSON.parse(await command(test, "desktop", "open", "--json"));
     const person = await test.person({ base: new URL(url).origin, scripts: false });
     const page = await person.open(url);
+    // The one-time URL leads on by itself; whoever goes elsewhere meanwhile is overtaken.
+    await page.getByRole("heading", { name: "Status" }).waitFor();
     await page.goto("/settings");
     for (const [turn, next] of [["Turn on", "Turn off"], ["Turn off", "Turn on"]]) {
       await page.getByRole("button", { name: turn }).click();
