@@ -12,6 +12,8 @@ use crate::statement::{self, Statement};
 
 /// Rows that are read at once while looking for rare ones.
 const STRETCH: usize = 1_000;
+/// Rows that one page looks through by class: there each lies on a page of its own, and takes twice as long to read.
+const LOOKED_AT_BY_CLASS: usize = 1_250;
 
 /// The page that the filter asks for, in an order that an index has.
 pub(crate) async fn found(
@@ -156,7 +158,8 @@ impl Search<'_> {
         let mut place = start;
         // Most pages are full after their first stretch.
         let mut stretch = self.filter.limit + 1;
-        while self.page.looked_at < LOOKED_AT {
+        let most = if matches!(along, Along::Class(_)) { LOOKED_AT_BY_CLASS } else { LOOKED_AT };
+        while self.page.looked_at < most {
             let rows = self.stretch(session, along, place.as_ref(), stretch).await?;
             let was_last = rows.len() < stretch;
             for row in &rows {
@@ -177,7 +180,7 @@ impl Search<'_> {
             if was_last {
                 return Ok(());
             }
-            stretch = STRETCH;
+            stretch = STRETCH.min(most.saturating_sub(self.page.looked_at)).max(1);
         }
         self.page.next = place;
         Ok(())
