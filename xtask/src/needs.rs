@@ -29,10 +29,13 @@ const NEEDS: &[Need] = &[
     Need { what: "Node", oldest: 18, package: "nodejs", installed: node },
     // The oldest that reads lock files of version 3 without a word.
     Need { what: "npm", oldest: 7, package: "npm", installed: npm },
+    // A keychain, and a bus of its own for it.
+    Need { what: "gnome-keyring-daemon", oldest: 3, package: "gnome-keyring", installed: keyring },
+    Need { what: "dbus-daemon", oldest: 1, package: "dbus-daemon", installed: bus },
 ];
 
 /// Folders whose tests use packages from npm, by a lock file that is committed.
-const NPM_FOLDERS: &[&str] = &["crates/cli/tests/pages/harness"];
+const NPM_FOLDERS: &[&str] = &["crates/cli/tests/pages/harness", "crates/relay/tests/http/console/oidc/provider"];
 
 /// Makes sure that everything is there; installs what is missing where that is possible.
 pub(crate) fn ensure() -> anyhow::Result<()> {
@@ -112,6 +115,15 @@ fn npm() -> Option<u32> {
     major(&output("npm", &["--version"])?)
 }
 
+/// Only Linux keeps its secrets this way: elsewhere the keychain is the system's.
+fn keyring() -> Option<u32> {
+    if cfg!(target_os = "linux") { major(&output("gnome-keyring-daemon", &["--version"])?) } else { Some(u32::MAX) }
+}
+
+fn bus() -> Option<u32> {
+    if cfg!(target_os = "linux") { major(&output("dbus-daemon", &["--version"])?) } else { Some(u32::MAX) }
+}
+
 /// What a program prints, if it is there and succeeds.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stderr(Stdio::null()).output().ok()?;
@@ -131,6 +143,7 @@ mod tests {
     fn major_versions_are_read_from_what_programs_print() {
         assert_eq!(major("initdb (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)"), Some(15));
         assert_eq!(major("Chromium 156.0.8078.79 built on Debian GNU/Linux 12 (bookworm)"), Some(156));
+        assert_eq!(major("gnome-keyring: 42.1"), Some(42));
         assert_eq!(major("20.20.2\n"), Some(20));
         assert_eq!(major("none"), None);
     }
