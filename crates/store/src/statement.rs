@@ -134,7 +134,7 @@ statements! {
     shared QUEUE_HEAD = "rows/queue_head";
     shared ROWS_FOUND = "rows/found";
     shared ROWS_FOUND_BACK = "rows/found_back";
-    shared ROWS_BY_CLASS = "rows/by_class";
+    twin ROWS_BY_CLASS = "rows/by_class";
     shared ROWS_BY_CHANGE = "rows/by_change";
     shared ROWS_SKIPPED = "rows/skipped";
     shared COUNT_CLASS = "rows/count_class";
