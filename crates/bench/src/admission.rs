@@ -14,6 +14,8 @@ use crate::machine::Machine;
 use crate::processor::{Shares, Stopwatch};
 use crate::rig::Rig;
 
+/// Characters of the column that tells how many jobs lie beneath.
+const BENEATH: usize = 12;
 /// The path of the relay's route that does nothing.
 const NOOP_PATH: &str = "/bench/noop";
 /// Connections that fill a backlog: as many as a commit takes in well.
@@ -162,28 +164,9 @@ impl Report {
         let Percentiles { p50_ms, p99_ms, p999_ms } = self.handover;
         text += &format!("\nfrom a caller's POST to a waiting desktop: p50 {p50_ms:.2} ms, p99 {p99_ms:.2} ms, p99.9 {p999_ms:.2} ms\n");
         text += "\njobs pulled and reported\n";
-        text += &format!(
-            "{:<12}{:<8}{:<10}{:>14}{:>14}{:>14}{:>16}{:>16}{}\n",
-            "beneath",
-            "batch",
-            "devices",
-            "jobs a second",
-            "pull p50 ms",
-            "pull p99 ms",
-            "report p50 ms",
-            "report p99 ms",
-            Shares::head()
-        );
+        text += &Cycles::head("beneath", BENEATH);
         for (waiting, cycles) in &self.cycles {
-            let Cycles { batch, devices, jobs_a_second, pull, report, shares, .. } = cycles;
-            text += &format!(
-                "{waiting:<12}{batch:<8}{devices:<10}{jobs_a_second:>14.0}{:>14.2}{:>14.2}{:>16.2}{:>16.2}{}\n",
-                pull.p50_ms,
-                pull.p99_ms,
-                report.p50_ms,
-                report.p99_ms,
-                shares.columns()
-            );
+            text += &cycles.line(waiting, BENEATH);
         }
         text
     }

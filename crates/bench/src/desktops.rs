@@ -23,6 +23,37 @@ pub(crate) struct Cycles {
     pub(crate) shares: Shares,
 }
 
+impl Cycles {
+    /// The line above `line`s whose first column is this wide.
+    pub(crate) fn head(first: &str, width: usize) -> String {
+        format!(
+            "{first:<width$}{:<8}{:<10}{:>14}{:>14}{:>14}{:>16}{:>16}{}\n",
+            "batch",
+            "devices",
+            "jobs a second",
+            "pull p50 ms",
+            "pull p99 ms",
+            "report p50 ms",
+            "report p99 ms",
+            Shares::head()
+        )
+    }
+
+    /// One line of a table.
+    pub(crate) fn line(&self, first: impl std::fmt::Display, width: usize) -> String {
+        let Self { batch, devices, jobs_a_second, pull, report, shares, .. } = self;
+        let first = first.to_string();
+        format!(
+            "{first:<width$}{batch:<8}{devices:<10}{jobs_a_second:>14.0}{:>14.2}{:>14.2}{:>16.2}{:>16.2}{}\n",
+            pull.p50_ms,
+            pull.p99_ms,
+            report.p50_ms,
+            report.p99_ms,
+            shares.columns()
+        )
+    }
+}
+
 /// Every device pulls and reports batches until the time or the backlog is over.
 pub(crate) fn measure(devices: &[Device], batch: u32, time: Duration) -> anyhow::Result<Cycles> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -64,6 +64,26 @@ pub struct ConsoleRowFilter {
     pub limit: usize,
 }
 
+impl ConsoleRowFilter {
+    /// The first rows of an account by key, whatever is known of them.
+    #[must_use]
+    pub const fn all_of(account: AccountId, environment: Environment, limit: usize) -> Self {
+        Self {
+            account,
+            environment,
+            order: RowOrder::Key,
+            class: None,
+            conclusion: None,
+            source: None,
+            ready: None,
+            text: None,
+            changed_since: None,
+            after: None,
+            limit,
+        }
+    }
+}
+
 /// Where a page ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowPlace {

@@ -54,6 +54,14 @@ pub struct JobFilter {
     pub limit: usize,
 }
 
+impl JobFilter {
+    /// The newest jobs of an account, whatever has become of them.
+    #[must_use]
+    pub const fn all_of(account: AccountId, environment: Environment, limit: usize) -> Self {
+        Self { account, environment, state: None, source: None, row_id: None, conclusion: None, before: None, limit }
+    }
+}
+
 /// A page of jobs, newest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobRecordPage {

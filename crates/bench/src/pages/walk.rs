@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, bail, ensure};
 use protocol::{Clock, Environment, SystemClock};
 use relay::Audience;
+use store::{ConsoleRowFilter, RowOrder};
 
 use super::Measured;
 use super::browser::Browser;
@@ -96,7 +97,8 @@ fn pages() -> impl Iterator<Item = &'static str> {
 /// The variable parts of paths: things in the middle of what there is.
 async fn parts(rig: &Rig) -> anyhow::Result<Vec<(&'static str, String)>> {
     let (store, account) = (rig.store(), rig.account());
-    let newest = store.console_rows(newest_first(account), SystemClock.now()).await?;
+    let newest_first = ConsoleRowFilter { order: RowOrder::Checked, ..ConsoleRowFilter::all_of(account, Environment::Live, 500) };
+    let newest = store.console_rows(newest_first, SystemClock.now()).await?;
     let row = newest.rows.into_iter().map(|found| found.row).find(|row| row.row_id.ends_with("00")).context("there are no rows")?;
     let device = store.devices(account).await?.into_iter().next().context("there is no device")?;
     let key = store.keys(account).await?.1.into_iter().find(|key| key.info.revoked_at.is_none()).context("there is no key")?;
@@ -108,22 +110,6 @@ async fn parts(rig: &Rig) -> anyhow::Result<Vec<(&'static str, String)>> {
         ("{device}", device.id.to_string()),
         ("{key}", key.info.key_id.to_string()),
     ])
-}
-
-fn newest_first(account: protocol::AccountId) -> store::ConsoleRowFilter {
-    store::ConsoleRowFilter {
-        account,
-        environment: Environment::Live,
-        order: store::RowOrder::Checked,
-        class: None,
-        conclusion: None,
-        source: None,
-        ready: None,
-        text: None,
-        changed_since: None,
-        after: None,
-        limit: 500,
-    }
 }
 
 /// What people ask of a page: a name for the table, and the path.

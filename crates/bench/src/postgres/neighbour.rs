@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::table::{cycles_head, cycles_line};
+use super::table::FIRST;
 use super::{Bench, DRAINING_BATCH, backlog};
-use crate::desktops;
+use crate::desktops::{self, Cycles};
 
 /// Measures one after the other, in one table.
 pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<String> {
@@ -19,18 +19,18 @@ pub(super) fn measure(bench: &Bench<'_>) -> anyhow::Result<String> {
         backlog::clear(&bench.url, bench.rig.account())?;
         anyhow::Ok(cycles)
     };
-    let mut text = format!("\none desktop, one job at a time\n{}", cycles_head("beside"));
-    text += &cycles_line("nobody", &measure("alone")?);
+    let mut text = format!("\none desktop, one job at a time\n{}", Cycles::head("beside", FIRST));
+    text += &measure("alone")?.line("nobody", FIRST);
     let waiting = bench.arguments.neighbour;
     eprintln!("loading {waiting} jobs of a neighbour");
     backlog::add(&bench.url, neighbour, waiting)?;
-    text += &cycles_line(&format!("{waiting} waiting"), &measure("beside a neighbour's backlog")?);
+    text += &measure("beside a neighbour's backlog")?.line(format_args!("{waiting} waiting"), FIRST);
     let busy = bench.devices(neighbour, "neighbour")?;
     let time = bench.time() + Duration::from_secs(5);
     let working = std::thread::spawn(move || desktops::measure(&busy, DRAINING_BATCH, time));
-    text += &cycles_line("and worked on", &measure("beside a neighbour's desktops at work")?);
+    text += &measure("beside a neighbour's desktops at work")?.line("and worked on", FIRST);
     let neighbours = working.join().map_err(|_| anyhow::anyhow!("the neighbour's desktops failed"))??;
-    text += &cycles_line("(the neighbour)", &neighbours);
+    text += &neighbours.line("(the neighbour)", FIRST);
     backlog::clear(&bench.url, neighbour)?;
     Ok(text)
 }

@@ -4,7 +4,7 @@
 use protocol::DeviceId;
 
 use super::claims::Claims;
-use super::table::{admissions_head, admissions_line, cycles_head, cycles_line};
+use super::table::{FIRST, admissions_head, admissions_line};
 use super::{Bench, backlog, operations};
 use crate::desktops::{self, Cycles};
 use crate::device::Device;
@@ -99,9 +99,9 @@ impl Rates {
         for (name, way, measured) in &self.admissions {
             text += &admissions_line(name, way, measured);
         }
-        text += &format!("\njobs pulled and reported, each with its result and row\n{}", cycles_head("queue, through"));
+        text += &format!("\njobs pulled and reported, each with its result and row\n{}", Cycles::head("queue, through", FIRST));
         for (name, way, cycles) in &self.cycles {
-            text += &cycles_line(&format!("{name}, {way}"), cycles);
+            text += &cycles.line(format_args!("{name}, {way}"), FIRST);
         }
         text
     }

@@ -57,14 +57,10 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, PathP
 /// The check of the same row before this one that has a result.
 async fn earlier(state: &RelayState, account: protocol::AccountId, job: &JobRecord) -> Result<Option<Check>, Fault> {
     let filter = JobFilter {
-        account,
-        environment: job.environment,
-        state: None,
         source: Some(job.source.clone()),
         row_id: Some(job.row_id.clone()),
-        conclusion: None,
         before: Some(job.job_id),
-        limit: LOOKED_BACK,
+        ..JobFilter::all_of(account, job.environment, LOOKED_BACK)
     };
     let before = state.store.jobs(filter).await?.jobs;
     Ok(before.into_iter().map(Check::of).find(|check| check.result.is_some()))

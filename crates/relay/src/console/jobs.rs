@@ -34,14 +34,9 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, Query
     let environment = place::shown_environment(&state.store, account, &query.env).await?;
     environment.as_str().clone_into(&mut query.env);
     let filter = JobFilter {
-        account,
-        environment,
         state: query.state.parse::<JobState>().ok(),
-        source: None,
-        row_id: None,
-        conclusion: None,
         before: query.before.parse::<JobId>().ok(),
-        limit: PAGE_JOBS,
+        ..JobFilter::all_of(account, environment, PAGE_JOBS)
     };
     let jobs = state.store.jobs(filter).await?;
     let (queue, leases) = (state.store.queue_head(account).await?, state.store.held_leases(account).await?);

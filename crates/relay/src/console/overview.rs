@@ -52,17 +52,10 @@ impl Facts {
         let environment = place::shown_environment(store, account, asked).await?;
         let yesterday = now.plus_millis(-HOURS * HOUR_MILLIS);
         let changed = |class| ConsoleRowFilter {
-            account,
-            environment,
             order: RowOrder::Change,
             class: Some(Some(class)),
-            conclusion: None,
-            source: None,
-            ready: None,
-            text: None,
             changed_since: Some(yesterday),
-            after: None,
-            limit: LISTED,
+            ..ConsoleRowFilter::all_of(account, environment, LISTED)
         };
         // The first full hour of the day behind us.
         let first_hour = UnixMillis((now.0 / HOUR_MILLIS - HOURS + 1) * HOUR_MILLIS);

@@ -107,17 +107,7 @@ async fn whole<R: AtLeast>(
 ) -> Result<Markup, Fault> {
     let (account, now) = (signed_in.account(), state.now());
     let desktops = Desktops::look(state, account).await?;
-    let filter = JobFilter {
-        account,
-        environment: Environment::Live,
-        state: None,
-        source: None,
-        row_id: None,
-        conclusion: None,
-        before: None,
-        limit: 20,
-    };
-    let jobs = state.store.jobs(filter).await?.jobs;
+    let jobs = state.store.jobs(JobFilter::all_of(account, Environment::Live, 20)).await?.jobs;
     let concluded = jobs.iter().find(|job| job.state == JobState::Concluded);
     let (_, keys) = state.store.keys(account).await?;
     let has_key = !keys.is_empty();

@@ -94,6 +94,6 @@ fn means_the_same(one: &Request, other: &Request) -> bool {
 async fn jobs(stage: &Stage) -> usize {
     let account = stage.relay.account();
     let environment = Environment::Live;
-    let all = JobFilter { account, environment, state: None, source: None, row_id: None, conclusion: None, before: None, limit: 200 };
+    let all = JobFilter::all_of(account, environment, 200);
     stage.relay.store().jobs(all).await.unwrap().jobs.len()
 }

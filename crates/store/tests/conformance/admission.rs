@@ -74,8 +74,7 @@ fn key(row_id: &str) -> (String, String) {
 
 async fn assert_nothing_of(fixture: &Fixture, account: protocol::AccountId) {
     let environment = Environment::Live;
-    let everything =
-        JobFilter { account, environment, state: None, source: None, row_id: None, conclusion: None, before: None, limit: 200 };
+    let everything = JobFilter::all_of(account, environment, 200);
     assert_eq!(fixture.store.jobs(everything).await.unwrap().jobs, []);
     assert_eq!(fixture.store.row((account, environment), key("a"), NOW).await.unwrap(), None);
     assert_eq!(fixture.used(account, environment, NOW).await, 0);

@@ -208,19 +208,7 @@ fn key(row_id: &str) -> (String, String) {
 }
 
 fn everything(fixture: &Fixture) -> ConsoleRowFilter {
-    ConsoleRowFilter {
-        account: fixture.account,
-        environment: Environment::Live,
-        order: RowOrder::Key,
-        class: None,
-        conclusion: None,
-        source: None,
-        ready: None,
-        text: None,
-        changed_since: None,
-        after: None,
-        limit: 50,
-    }
+    ConsoleRowFilter::all_of(fixture.account, Environment::Live, 50)
 }
 
 /// A job for the row, leased and concluded at `at`.

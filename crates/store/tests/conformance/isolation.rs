@@ -16,16 +16,7 @@ on_every_database! {
         let key = ("platform_api".to_owned(), "a".to_owned());
         assert_eq!(fixture.store.row((stranger, Environment::Live), key, NOW).await.unwrap(), None);
         let (environment, limit) = (Environment::Live, 200);
-        let jobs = JobFilter {
-            account: stranger,
-            environment,
-            state: None,
-            source: None,
-            row_id: Some("a".to_owned()),
-            conclusion: None,
-            before: None,
-            limit,
-        };
+        let jobs = JobFilter { row_id: Some("a".to_owned()), ..JobFilter::all_of(stranger, environment, limit) };
         assert_eq!(fixture.store.jobs(jobs.clone()).await.unwrap().jobs, []);
         assert_eq!(fixture.store.jobs(JobFilter { row_id: None, ..jobs }).await.unwrap().jobs, []);
         let rows = RowFilter { account: stranger, environment, source: None, ready_for_ads: None, after: None, limit };

@@ -68,16 +68,7 @@ on_every_database! {
 }
 
 fn filter(fixture: &Fixture) -> JobFilter {
-    JobFilter {
-        account: fixture.account,
-        environment: Environment::Live,
-        state: None,
-        source: None,
-        row_id: None,
-        conclusion: None,
-        before: None,
-        limit: 50,
-    }
+    JobFilter::all_of(fixture.account, Environment::Live, 50)
 }
 
 async fn walk(fixture: &Fixture, mut filter: JobFilter) -> Vec<Vec<JobId>> {

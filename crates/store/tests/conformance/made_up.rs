@@ -21,8 +21,10 @@ on_every_database! {
         let newest = fixture.store.console_rows(filter(&fixture, RowOrder::Checked), NOW).await.unwrap();
         assert_eq!(newest.rows[0].row.job_id, Some(history.job(999)));
         let of_row = JobFilter {
-            account: fixture.account, environment: Environment::Live, state: Some(JobState::Concluded), source: Some("csv".to_owned()),
-            row_id: Some("offer-0000100".to_owned()), conclusion: None, before: None, limit: 50,
+            state: Some(JobState::Concluded),
+            source: Some("csv".to_owned()),
+            row_id: Some("offer-0000100".to_owned()),
+            ..JobFilter::all_of(fixture.account, Environment::Live, 50)
         };
         let checks = fixture.store.jobs(of_row).await.unwrap().jobs;
         assert_eq!(checks.len(), 5);
@@ -33,17 +35,5 @@ on_every_database! {
 }
 
 fn filter(fixture: &Fixture, order: RowOrder) -> ConsoleRowFilter {
-    ConsoleRowFilter {
-        account: fixture.account,
-        environment: Environment::Live,
-        order,
-        class: None,
-        conclusion: None,
-        source: None,
-        ready: None,
-        text: None,
-        changed_since: None,
-        after: None,
-        limit: 500,
-    }
+    ConsoleRowFilter { order, ..ConsoleRowFilter::all_of(fixture.account, Environment::Live, 500) }
 }

@@ -73,14 +73,9 @@ pub(super) async fn whole<R: AtLeast>(
     let whose = (signed_in.account(), name.environment);
     let found = state.store.console_row(whose, (name.source.clone(), name.row_id.clone()), now).await?.ok_or(Fault::NotFound)?;
     let filter = JobFilter {
-        account: signed_in.account(),
-        environment: name.environment,
-        state: None,
         source: Some(name.source.clone()),
         row_id: Some(name.row_id.clone()),
-        conclusion: None,
-        before: None,
-        limit: SHOWN_CHECKS,
+        ..JobFilter::all_of(signed_in.account(), name.environment, SHOWN_CHECKS)
     };
     let checks = state.store.jobs(filter).await?.jobs.into_iter().map(Check::of).collect::<Vec<_>>();
     let newest = checks.iter().find(|check| check.result.is_some());
