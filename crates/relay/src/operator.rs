@@ -103,7 +103,7 @@ pub(crate) async fn approve_link(
     _operator: Operator,
 ) -> Result<Response, Refusal> {
     let found = state.links.find(&state, &user_code).await?;
-    state.links.decide(&state, &found, (state.operator_account, Actor::Machine), true).await?;
+    state.links.decide(&state.store, &found, (state.operator_account, Actor::Machine, state.now()), true).await?;
     answer::json(StatusCode::OK, &found.shown(state.now()))
 }
 
@@ -114,7 +114,7 @@ pub(crate) async fn deny_link(
     _operator: Operator,
 ) -> Result<Response, Refusal> {
     let found = state.links.find(&state, &user_code).await?;
-    state.links.decide(&state, &found, (state.operator_account, Actor::Machine), false).await?;
+    state.links.decide(&state.store, &found, (state.operator_account, Actor::Machine, state.now()), false).await?;
     answer::json(StatusCode::OK, &serde_json::json!({}))
 }
 

@@ -38,6 +38,8 @@ pub(crate) enum Refusal {
     UnknownDevice {
         target_uri: String,
     },
+    /// What the sender could do when the head of the request came they could not do any more when its body had come.
+    RightLost,
     StaleTimestamp {
         detail: String,
         server_time: UnixMillis,
@@ -146,7 +148,7 @@ impl Refusal {
             Self::InvalidParameter { .. } => ProblemCode::InvalidParameter,
             Self::MissingHeader(_) => ProblemCode::MissingHeader,
             Self::MalformedHeader { .. } => ProblemCode::MalformedHeader,
-            Self::InvalidCredentials(_) | Self::UnknownDevice { .. } => ProblemCode::InvalidCredentials,
+            Self::InvalidCredentials(_) | Self::UnknownDevice { .. } | Self::RightLost => ProblemCode::InvalidCredentials,
             Self::StaleTimestamp { .. } | Self::NonceForgotten { .. } => ProblemCode::StaleTimestamp,
             Self::PlanRequired => ProblemCode::PlanRequired,
             Self::InsufficientScope { .. } => ProblemCode::InsufficientScope,
@@ -194,6 +196,7 @@ impl Refusal {
                  with the URI that you signed; link again if it is the same."
                     .to_owned()
             }
+            Self::RightLost => "The device was revoked while the request was on its way. Nothing was changed; link it again.".to_owned(),
             Self::NonceForgotten { .. } => {
                 "The timestamp lies in a time whose nonces have been dropped, so nobody can tell whether this one was used. Sign again with a \
                  timestamp of now."
@@ -286,6 +289,7 @@ impl Refusal {
             | Self::NotFound
             | Self::MethodNotAllowed
             | Self::RequestTimeout
+            | Self::RightLost
             | Self::NonceReused
             | Self::AlreadyConcluded
             | Self::KeyExists
@@ -347,6 +351,7 @@ impl From<StoreError> for Refusal {
         match error {
             StoreError::Overloaded | StoreError::Closed | StoreError::Unavailable(_) | StoreError::Conflict(_) => Self::Overloaded,
             StoreError::OutcomeUnknown => Self::OutcomeUnknown,
+            StoreError::RightLost => Self::RightLost,
             StoreError::Setup(_) | StoreError::Database(_) | StoreError::Corrupt(_) => {
                 tracing::error!(%error, "store failed");
                 Self::Internal
@@ -432,6 +437,7 @@ mod tests {
             Refusal::MalformedHeader { header: "X", detail: String::new() },
             Refusal::InvalidCredentials(Received { body_bytes: 0, body_sha256: String::new(), base: "" }),
             Refusal::UnknownDevice { target_uri: String::new() },
+            Refusal::RightLost,
             Refusal::StaleTimestamp { detail: String::new(), server_time: now },
             Refusal::NonceForgotten { server_time: now },
             Refusal::PlanRequired,

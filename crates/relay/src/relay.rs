@@ -186,7 +186,7 @@ impl Relay {
     pub async fn approve_link(&self, user_code: &str) -> bool {
         let RelayState { links, operator_account, .. } = &*self.state;
         let Ok(found) = links.find(&self.state, user_code).await else { return false };
-        links.decide(&self.state, &found, (*operator_account, Actor::Machine), true).await.is_ok()
+        links.decide(&self.state.store, &found, (*operator_account, Actor::Machine, self.state.now()), true).await.is_ok()
     }
 
     /// Shuts down: takes no new connections, answers waiting requests early and every other one that it has accepted,

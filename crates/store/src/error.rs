@@ -24,6 +24,9 @@ pub enum StoreError {
     /// The database holds something that this program never writes.
     #[error("the database holds an unreadable value: {0}")]
     Corrupt(String),
+    /// Whoever asked has lost the right to, since they began to ask. Nothing was stored.
+    #[error("the right to do this was lost meanwhile")]
+    RightLost,
     /// The database did not say whether it committed. The same request again settles it, by its idempotency key.
     #[error("the database did not say whether it committed")]
     OutcomeUnknown,

@@ -11,6 +11,7 @@ use crate::effects::Effects;
 use crate::error::StoreError;
 use crate::heads::{Entered, Heads};
 use crate::nonce::Ring;
+use crate::right::Right;
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -44,10 +45,24 @@ pub(crate) trait Operation: Send {
 
 /// An operation with its input, and its output once it has run.
 pub(crate) struct Pending<I, T> {
-    pub(crate) input: I,
-    pub(crate) function: WriteFn<I, T>,
-    pub(crate) output: Option<T>,
-    pub(crate) reply: oneshot::Sender<Result<T, StoreError>>,
+    /// On whose right it runs, if on anybody's.
+    right: Option<Right>,
+    input: I,
+    function: WriteFn<I, T>,
+    /// What the last run came to.
+    output: Result<T, StoreError>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<I, T> Pending<I, T> {
+    pub(crate) const fn new(
+        right: Option<Right>,
+        input: I,
+        function: WriteFn<I, T>,
+        reply: oneshot::Sender<Result<T, StoreError>>,
+    ) -> Self {
+        Self { right, input, function, output: Err(StoreError::Closed), reply }
+    }
 }
 
 impl<I: Send + Sync, T: Send> Operation for Pending<I, T> {
@@ -57,7 +72,11 @@ impl<I: Send + Sync, T: Send> Operation for Pending<I, T> {
             if self.reply.is_closed() {
                 return Ok(());
             }
-            self.output = Some((self.function)(transaction, &self.input).await?);
+            // No fault of the transaction, which others share: they go on.
+            self.output = match &self.right {
+                Some(right) if !right.holds(&mut transaction.session).await? => Err(StoreError::RightLost),
+                _ => Ok((self.function)(transaction, &self.input).await?),
+            };
             Ok(())
         })
     }
@@ -65,6 +84,6 @@ impl<I: Send + Sync, T: Send> Operation for Pending<I, T> {
     fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
         let Self { output, reply, .. } = *self;
         // Whoever asked may have gone away; what is committed stays.
-        let _ = reply.send(committed.and_then(|()| output.ok_or(StoreError::Closed)));
+        let _ = reply.send(committed.and(output));
     }
 }

@@ -183,6 +183,7 @@ statements! {
     shared DEVICES_OF_ACCOUNT = "devices/devices_of_account";
     shared REVOKE_DEVICE = "devices/revoke_device";
     twin LINKED_DEVICE = "devices/linked_device";
+    twin HOLD_DEVICE = "devices/hold_device";
     shared COUNT_DEVICES = "devices/count_devices";
     shared INSERT_LINK = "devices/insert_link";
     shared LINK = "devices/link";
@@ -223,8 +224,11 @@ statements! {
     shared OWNERS = "people/owners";
     shared RENAME_OPERATOR = "people/rename_operator";
     shared ROLE_OF = "people/role_of";
+    twin HOLD_ROLE = "people/hold_role";
+    twin HOLD_SESSION = "people/hold_session";
     shared SESSION = "people/session";
     shared SESSIONS_OF_OPERATOR = "people/sessions_of_operator";
+    shared FORGET_PASSPHRASE = "people/forget_passphrase";
     shared SET_PASSPHRASE = "people/set_passphrase";
     shared SET_ROLE = "people/set_role";
     shared SETUP_LINK = "people/setup_link";

@@ -34,6 +34,7 @@ use crate::prune::{self, PruneCursor, PruneOrder, Pruned};
 use crate::reader::{ReadFn, Readers};
 use crate::release::{self, Release};
 use crate::report::PreparedResult;
+use crate::right::Right;
 use crate::row::{self, RowFilter, RowKey, RowRecordPage};
 use crate::row_edit::{self, EditOrder, Recheck, Recheckable, RowEdit, RowEdited};
 use crate::sealing;
@@ -44,9 +45,9 @@ use crate::wake::remote::Hints;
 use crate::wake::{self, EndedWatch, ReadyWatch, RecordedWatch, Wake};
 use crate::writer::{self, Lanes};
 
-/// An open store. Cheap to clone; all clones share one writer.
+/// An open store. Cheap to clone; all clones share one writer. The second: on whose right this one writes, if on anybody's.
 #[derive(Clone)]
-pub struct Store(Arc<Shared>);
+pub struct Store(Arc<Shared>, Option<Right>);
 
 struct Shared {
     settings: Arc<Settings>,
@@ -92,7 +93,7 @@ impl Store {
         });
         let (readers, lanes, thread) = opened.await.map_err(|_| StoreError::Closed)??;
         let tasks = Tasks { thread: Some(thread), ..Tasks::default() };
-        Ok(Self(Arc::new(Shared { settings, wake, readers, lanes, tasks: Mutex::new(tasks) })))
+        Ok(Self(Arc::new(Shared { settings, wake, readers, lanes, tasks: Mutex::new(tasks) }), None))
     }
 
     async fn open_postgres(url: PostgresUrl, settings: Arc<Settings>) -> Result<Self, StoreError> {
@@ -103,7 +104,13 @@ impl Store {
         let endless = wake::remote::start(&url, &wake, Arc::clone(&hints));
         let readers = Readers::postgres(url);
         let tasks = Tasks { thread: None, writers, endless, hints: Some(hints) };
-        Ok(Self(Arc::new(Shared { settings, wake, readers, lanes, tasks: Mutex::new(tasks) })))
+        Ok(Self(Arc::new(Shared { settings, wake, readers, lanes, tasks: Mutex::new(tasks) }), None))
+    }
+
+    /// The same store for somebody: whatever it writes is written only while they have this right.
+    #[must_use]
+    pub fn on_right(&self, right: Right) -> Self {
+        Self(Arc::clone(&self.0), Some(right))
     }
 
     /// What the store was opened with.
@@ -153,6 +160,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Overloaded`] at once when the queue is full; nothing is stored then.
     pub async fn admit(&self, request: AdmissionRequest) -> Result<AdmissionAnswer, StoreError> {
+        if self.1.is_some() {
+            // Before and not with the admission, whose transaction many share: what comes between is ours alone, and short.
+            self.write((), |_, ()| Box::pin(std::future::ready(Ok(())))).await?;
+        }
         let (reply, answer) = oneshot::channel();
         self.0.lanes.admit(request.account(), PendingAdmission { request, answer: None, reply })?;
         answer.await.map_err(|_| StoreError::OutcomeUnknown)?
@@ -666,7 +677,7 @@ impl Store {
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.0.lanes.run(account, Box::new(Pending { input, function, output: None, reply }))?;
+        self.0.lanes.run(account, Box::new(Pending::new(self.1.clone(), input, function, reply)))?;
         answer.await.map_err(|_| StoreError::OutcomeUnknown)?
     }
 
@@ -677,7 +688,7 @@ impl Store {
         T: Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.0.lanes.run_for(account, device, Box::new(Pending { input, function, output: None, reply }))?;
+        self.0.lanes.run_for(account, device, Box::new(Pending::new(self.1.clone(), input, function, reply)))?;
         answer.await.map_err(|_| StoreError::OutcomeUnknown)?
     }
 }

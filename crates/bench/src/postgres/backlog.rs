@@ -146,6 +146,11 @@ pub(super) fn clear(url: &str, account: AccountId) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Lets the files of the server's log that are not needed any more be used again.
+pub(super) fn checkpoint(url: &str) -> anyhow::Result<()> {
+    sql(url, "CHECKPOINT").map(|_| ()).map_err(Into::into)
+}
+
 /// How many jobs wait.
 pub(super) fn waiting(url: &str) -> anyhow::Result<u64> {
     number(url, "SELECT count(*) FROM ready")

@@ -28,8 +28,9 @@ use crate::postgres::plans::Plans;
 use crate::postgres::rates::Rates;
 use crate::rig::Rig;
 
-/// A server as one would run it on a small machine: every commit durable, checkpoints not in the way of a run.
-const SERVER: &[&str] = &["shared_buffers=1GB", "max_wal_size=4GB", "checkpoint_timeout=15min", "wal_compression=on"];
+/// A server as one would run it on a small machine: every commit durable, checkpoints not in the way of a run, and the files of
+/// its log used again, as on a server that has run for a day: a new one writes each of them twice, with zeros first.
+const SERVER: &[&str] = &["shared_buffers=1GB", "min_wal_size=4GB", "max_wal_size=4GB", "checkpoint_timeout=15min", "wal_compression=on"];
 /// Jobs that pass through the hot tables between two looks at their size.
 const PORTION: u64 = 100_000;
 /// Jobs a pull and a report of devices that drain.
@@ -56,9 +57,13 @@ pub(crate) struct Arguments {
     /// Jobs that pass through before the hot tables are weighed again.
     #[arg(long, default_value_t = 2_000_000)]
     pass: u64,
-    /// Seconds for each figure.
-    #[arg(long, default_value_t = 10)]
+    /// Seconds for each round of a figure.
+    #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// Rounds of each figure, of databases that are compared in turns; the median counts: checkpoints and vacuum come when
+    /// they like.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
+    rounds: u8,
     /// How many callers admit at once.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 32, 256])]
     connections: Vec<usize>,
@@ -98,8 +103,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let machine = Machine::look(&arguments.folder)?;
     let own = arguments.server.is_none().then(|| Server::start(SERVER)).transpose()?;
     let server = arguments.server.clone().or(own.as_ref().map(Server::url)).context("no server")?;
-    let installation = tempfile::Builder::new().prefix("link-peeler-bench-").tempdir_in(&arguments.folder)?;
-    let bench = Bench::on(arguments, testkit::postgres::create_database(&server)?, installation.path())?;
+    let new = tempfile::Builder::new().prefix("link-peeler-bench-").tempdir_in(&arguments.folder)?;
+    // A database that is kept can be opened with the sealing key that it was made with, and no other.
+    let kept = arguments.kept.as_ref().map(|name| arguments.folder.join(format!("link-peeler-bench-of-{name}")));
+    let installation = kept.as_deref().unwrap_or(new.path());
+    std::fs::create_dir_all(installation)?;
+    let bench = Bench::on(arguments, testkit::postgres::create_database(&server)?, installation)?;
     println!("{}, PostgreSQL {}", machine.describe(), sql(&bench.url, "SHOW server_version")?);
     for part in &arguments.parts {
         match part {
@@ -114,7 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 sizes.claim(&mut claims);
                 print!("{}{}", sizes.to_text(), claims.to_text());
             }
-            Part::Backlog => backlog_part(arguments, &bench, &server, installation.path())?,
+            Part::Backlog => backlog_part(arguments, &bench, &server, installation)?,
         }
     }
     bench.rig.stop();

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use protocol::{Clock, SystemClock};
 use store::DatabaseUrl;
 use testkit::postgres::sql;
 
@@ -52,7 +53,8 @@ impl Plans {
         let log = std::fs::canonicalize(&path).with_context(|| format!("the server's log cannot be found at {path}"))?;
         let before = std::fs::metadata(&log)?.len();
         let rig = Rig::on(DatabaseUrl::Postgres(url.to_owned()), installation)?;
-        let mut caller = rig.caller("plans");
+        // A database that is kept knows the names of earlier runs.
+        let mut caller = rig.caller(format!("plans-{}", SystemClock.now().0));
         load::drive(rig.address(), 32, Until::Elapsed(WATCH), 202, move || caller.next_request())?;
         backlog::add(url, rig.account(), 1_000)?;
         desktops::measure(&[rig.device("plans")?], 16, WATCH)?;

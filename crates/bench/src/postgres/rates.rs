@@ -45,19 +45,22 @@ impl Rates {
     pub(super) fn measure(databases: &[(&str, &Bench<'_>)]) -> anyhow::Result<Self> {
         let mut rates = Self::default();
         let Some((_, first)) = databases.first() else { return Ok(rates) };
+        let rounds = first.arguments.rounds;
         for &submitters in &first.arguments.connections {
-            for (name, bench) in databases {
-                let measured = admit(bench, name, submitters)?;
-                rates.admissions.extend(measured.map(|(way, measured)| ((*name).to_owned(), way, measured)));
-            }
+            let measured = in_turns(rounds, databases, |at, round| {
+                let (name, bench) = databases[at];
+                admit(bench, name, submitters, round)
+            })?;
+            rates.admissions.extend(measured.into_iter().map(|(name, way, all)| (name, way, median(all, |one| one.a_second))));
         }
         let devices = databases.iter().map(|(name, bench)| bench.devices(bench.rig.account(), &format!("rates-{}", name.len())));
         let devices = devices.collect::<anyhow::Result<Vec<_>>>()?;
         for &batch in &first.arguments.batches {
-            for ((name, bench), devices) in databases.iter().zip(&devices) {
-                let measured = work(bench, name, devices, batch)?;
-                rates.cycles.extend(measured.map(|(way, measured)| ((*name).to_owned(), way, measured)));
-            }
+            let measured = in_turns(rounds, databases, |at, _| {
+                let (name, bench) = databases[at];
+                work(bench, name, &devices[at], batch)
+            })?;
+            rates.cycles.extend(measured.into_iter().map(|(name, way, all)| (name, way, median(all, |one| one.jobs_a_second))));
         }
         for (_, bench) in databases {
             backlog::clear(&bench.url, bench.rig.account())?;
@@ -107,8 +110,37 @@ impl Rates {
     }
 }
 
-fn admit(bench: &Bench<'_>, name: &str, submitters: usize) -> anyhow::Result<[(&'static str, Measured); 2]> {
-    let (rig, label) = (&bench.rig, format!("{}-{submitters}", name.replace(' ', "-")));
+/// Every round of a figure, by database and way.
+type Rounds<F> = Vec<(String, &'static str, Vec<F>)>;
+
+/// Measures a figure of each database, and again, as often as there are rounds.
+fn in_turns<F>(
+    rounds: u8,
+    databases: &[(&str, &Bench<'_>)],
+    mut measure: impl FnMut(usize, u8) -> anyhow::Result<[(&'static str, F); 2]>,
+) -> anyhow::Result<Rounds<F>> {
+    let mut all: Rounds<F> = Vec::new();
+    for round in 0..rounds {
+        for (at, (name, _)) in databases.iter().enumerate() {
+            for (way, figure) in measure(at, round)? {
+                match all.iter_mut().find(|(known, of, _)| known == name && *of == way) {
+                    Some((.., figures)) => figures.push(figure),
+                    None => all.push(((*name).to_owned(), way, vec![figure])),
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The round in the middle by its rate; there is at least one.
+fn median<F>(mut rounds: Vec<F>, rate: impl Fn(&F) -> f64) -> F {
+    rounds.sort_by(|a, b| rate(a).total_cmp(&rate(b)));
+    rounds.swap_remove(rounds.len() / 2)
+}
+
+fn admit(bench: &Bench<'_>, name: &str, submitters: usize, round: u8) -> anyhow::Result<[(&'static str, Measured); 2]> {
+    let (rig, label) = (&bench.rig, format!("{}-{submitters}-{round}", name.replace(' ', "-")));
     eprintln!("{name}: admissions of {submitters} callers");
     let watch = Stopwatch::begin(Some(&bench.url));
     let mut store = operations::admit(rig.runtime(), rig.store(), rig.account(), &format!("{label}-store"), submitters, bench.time())?;
@@ -125,6 +157,8 @@ fn work(bench: &Bench<'_>, name: &str, devices: &[Device], batch: u32) -> anyhow
     eprintln!("{name}: pulls and reports of {batch}");
     let refill = || {
         backlog::clear(&bench.url, rig.account())?;
+        // Before the jobs are loaded: after it, each page would be copied to the log when it is first written to.
+        backlog::checkpoint(&bench.url)?;
         backlog::add(&bench.url, rig.account(), bench.arguments.seconds * WORK_A_SECOND)
     };
     refill()?;

@@ -260,7 +260,7 @@ pub(super) async fn rename(
         let main = change(&signed_in, &device, Some("A name has 1 to 100 characters."));
         return Ok(signed_in.page_with(StatusCode::UNPROCESSABLE_ENTITY, &device.name, DEVICES, main));
     }
-    state.store.rename_device(signed_in.account(), device.id, name.to_owned(), signed_in.actor(), state.now()).await?;
+    signed_in.store.rename_device(signed_in.account(), device.id, name.to_owned(), signed_in.actor(), state.now()).await?;
     Ok(signed_in.go(DEVICES))
 }
 
@@ -271,7 +271,7 @@ pub(super) async fn revoke(
     PathParts(path): PathParts<DevicePath>,
 ) -> Result<Response, Fault> {
     let device = found(&state, &signed_in, &path).await?;
-    if state.store.revoke_device(signed_in.account(), device.id, signed_in.actor(), state.now()).await? {
+    if signed_in.store.revoke_device(signed_in.account(), device.id, signed_in.actor(), state.now()).await? {
         tracing::info!(device.id = %device.id, device.name = device.name, operator.id = %signed_in.operator().id, "device revoked");
     }
     Ok(signed_in.go(DEVICES))

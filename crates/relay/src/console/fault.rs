@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     NotFound,
     /// The operator's role does not reach.
     NeedsRole(Role),
+    /// What they could do when they began to send the form they cannot do any more.
+    RightLost,
     /// A form that no page of ours has sent.
     ForeignForm,
     /// A name that is not this relay's.
@@ -47,6 +49,9 @@ pub(crate) enum Fault {
 impl Fault {
     /// As a refusal of a shared extractor is said to a person.
     pub(super) fn of_refusal(refusal: &Refusal) -> Self {
+        if matches!(refusal, Refusal::RightLost) {
+            return Self::RightLost;
+        }
         match refusal.code().status() {
             404 => Self::NotFound,
             405 => Self::MethodNotAllowed,
@@ -60,7 +65,7 @@ impl Fault {
         match self {
             Self::SignInFirst { .. } => StatusCode::SEE_OTHER,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NeedsRole(_) | Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::NeedsRole(_) | Self::RightLost | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::ForeignName => StatusCode::MISDIRECTED_REQUEST,
             Self::BadForm(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -79,6 +84,10 @@ impl Fault {
             Self::NeedsRole(role) => {
                 ("Your role does not reach", format!("This takes the role {role}. An owner of the account can give it to you."))
             }
+            Self::RightLost => (
+                "You may not do this any more",
+                "Nothing was changed. Your session has ended, or an owner of the account has changed what you may do there.".to_owned(),
+            ),
             Self::ForeignForm => (
                 "This form did not come from here",
                 "Nothing was changed. Open the page again in this browser and send the form from there.".to_owned(),

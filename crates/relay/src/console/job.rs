@@ -99,7 +99,7 @@ pub(super) async fn cancel(
 ) -> Result<Response, Fault> {
     let job = find(&state, signed_in.account(), &path).await?;
     // One that has ended meanwhile is shown as it is now.
-    state.store.cancel(signed_in.account(), job.environment, job.job_id, signed_in.actor(), state.now()).await?;
+    signed_in.store.cancel(signed_in.account(), job.environment, job.job_id, signed_in.actor(), state.now()).await?;
     Ok(signed_in.go(&place::job(job.job_id)))
 }
 

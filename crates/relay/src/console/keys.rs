@@ -294,7 +294,7 @@ pub(super) async fn revoke(
     PathParts(path): PathParts<KeyPath>,
 ) -> Result<Response, Fault> {
     let key = found(&state, &signed_in, &path).await?;
-    state.store.revoke_key(signed_in.account(), key.key_id.clone(), signed_in.actor(), state.now()).await?;
+    signed_in.store.revoke_key(signed_in.account(), key.key_id.clone(), signed_in.actor(), state.now()).await?;
     tracing::info!(key.id = %key.key_id, operator.id = %signed_in.operator().id, "key revoked");
     Ok(signed_in.go(&format!("{KEYS}?did=revoked")))
 }

@@ -66,8 +66,9 @@ async fn decide(state: &RelayState, person: &Person, decision: &Decision, approv
     let account: AccountId = decision.account.parse().map_err(|_| Fault::BadForm("Choose an account.".to_owned()))?;
     let account = accounts.iter().find(|membership| membership.account == account).ok_or(Fault::NotFound)?;
     let by = Actor::Operator(person.operator().id.to_string());
+    let store = person.store_of_member(account.account, Role::Operator);
     let decided = match state.links.find(state, &decision.code).await {
-        Ok(found) => state.links.decide(state, &found, (account.account, by), approve).await.map(|()| found),
+        Ok(found) => state.links.decide(&store, &found, (account.account, by, state.now()), approve).await.map(|()| found),
         Err(refusal) => Err(refusal),
     };
     match decided {

@@ -64,7 +64,7 @@ pub(super) async fn change_passphrase(
     let session = browser.new_session(state.now());
     let cookie = cookie::set(&session.token, &browser.here);
     let hash = state.passphrases.hash(&Secret::new(change.passphrase)).await?;
-    state.store.set_passphrase(NewPassphrase { operator: person.operator().id, hash, session }).await?;
+    person.store.set_passphrase(NewPassphrase { operator: person.operator().id, hash, session }).await?;
     tracing::info!(operator.id = %person.operator().id, "passphrase changed");
     Ok(super::sign_in::signed_in("/me", cookie))
 }
@@ -76,7 +76,7 @@ pub(super) async fn end_session(
     PathParts(session): PathParts<String>,
 ) -> Result<Response, Fault> {
     let session: SessionId = session.parse().map_err(|_| Fault::NotFound)?;
-    if !state.store.end_session(person.operator().id, session, state.now()).await? {
+    if !person.store.end_session(person.operator().id, session, state.now()).await? {
         return Err(Fault::NotFound);
     }
     let mut response = ui::response::see_other("/me").into_response();

@@ -78,7 +78,7 @@ pub(super) async fn invite(
         Err(faults) => return show(&state, &signed_in, StatusCode::UNPROCESSABLE_ENTITY, Said::Faults(invitee, faults)).await,
     };
     let (invited, path) =
-        offer_place(&state.store, (signed_in.account(), Some(signed_in.operator().id)), &email, role, state.now()).await?;
+        offer_place(&signed_in.store, (signed_in.account(), Some(signed_in.operator().id)), &email, role, state.now()).await?;
     let fault = match invited {
         Invited::Done => {
             tracing::info!(account.id = %signed_in.account(), operator.id = %signed_in.operator().id, %role, "somebody was invited");
@@ -113,7 +113,7 @@ pub(super) async fn withdraw(
     PathParts(path): PathParts<InvitationPath>,
 ) -> Result<Response, Fault> {
     let invitation: InvitationId = path.invitation.parse().map_err(|_| Fault::NotFound)?;
-    let withdrawn = state.store.withdraw_invitation(signed_in.account(), invitation, signed_in.actor(), state.now()).await?;
+    let withdrawn = signed_in.store.withdraw_invitation(signed_in.account(), invitation, signed_in.actor(), state.now()).await?;
     if withdrawn { Ok(signed_in.go(PEOPLE)) } else { Err(Fault::NotFound) }
 }
 
@@ -151,7 +151,7 @@ pub(super) async fn remove(
 
 async fn change(state: &RelayState, signed_in: &SignedIn<Owner>, path: &MemberPath, change: MemberChange) -> Result<Response, Fault> {
     let operator: OperatorId = path.operator.parse().map_err(|_| Fault::NotFound)?;
-    match state.store.change_member(signed_in.account(), operator, change, signed_in.actor(), state.now()).await? {
+    match signed_in.store.change_member(signed_in.account(), operator, change, signed_in.actor(), state.now()).await? {
         MemberChanged::Done => {
             tracing::info!(account.id = %signed_in.account(), operator.id = %operator, by = %signed_in.operator().id, ?change, "a member was changed");
             // Whoever has taken themselves out is no longer there to see it.

@@ -69,7 +69,7 @@ pub(super) async fn set_channel(
 ) -> Result<Response, Fault> {
     match wanted.read() {
         Ok(channel) => {
-            state.store.set_channel(signed_in.account(), channel, signed_in.actor(), state.now()).await?;
+            signed_in.store.set_channel(signed_in.account(), channel, signed_in.actor(), state.now()).await?;
             Ok(signed_in.go(&format!("{SETTINGS}?did=channel")))
         }
         Err(fault) => again(&state, &signed_in, Forms { channel: Some(wanted), faults: vec![fault], ..Forms::default() }).await,
@@ -93,7 +93,7 @@ pub(super) async fn set_retention(
     if after.now().job_days() < kept.now().job_days() && wanted.confirmed != "yes" {
         return Ok(signed_in.page("Keep less", SETTINGS, keep_less(&signed_in, after)));
     }
-    state.store.keep(signed_in.account(), days, signed_in.actor(), state.now()).await?;
+    signed_in.store.keep(signed_in.account(), days, signed_in.actor(), state.now()).await?;
     Ok(signed_in.go(&format!("{SETTINGS}?did=retention")))
 }
 

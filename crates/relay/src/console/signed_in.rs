@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use domain::Role;
 use domain::audit::Actor;
 use protocol::AccountId;
-use store::{Membership, OperatorRecord, SignedInRecord};
+use store::{Membership, OperatorRecord, Right, SignedInRecord, Store};
 use ui::Markup;
 use ui::document::{Page, Site};
 
@@ -58,6 +58,8 @@ pub(crate) struct Person {
     pub(crate) record: Arc<SignedInRecord>,
     /// Where the request has arrived.
     pub(crate) here: Here,
+    /// Writes while they are signed in, and no longer: the form's last byte may come seconds after its head.
+    pub(crate) store: Store,
     look: Look,
     /// The path and query that were asked for.
     asked: String,
@@ -69,6 +71,8 @@ pub(crate) struct SignedIn<R: AtLeast = Viewer> {
     pub(crate) person: Person,
     /// The account, and what they may do in it.
     pub(crate) membership: Membership,
+    /// Writes while they are signed in and have the role `R`, and no longer.
+    pub(crate) store: Store,
     role: PhantomData<R>,
 }
 
@@ -96,7 +100,9 @@ impl FromRequestParts<Shared> for Person {
             let store = state.store.clone();
             tokio::spawn(async move { store.note_session_seen(token, now).await });
         }
-        let person = Self { record: Arc::new(record), here, look: Look::of(&parts.headers), asked };
+        let right = Right::SignedIn { operator: record.operator.id, session: record.session.id };
+        let store = state.store.on_right(right);
+        let person = Self { record: Arc::new(record), here, store, look: Look::of(&parts.headers), asked };
         parts.extensions.insert(person.clone());
         Ok(person)
     }
@@ -114,7 +120,8 @@ impl<R: AtLeast> FromRequestParts<Shared> for SignedIn<R> {
         if membership.role < R::ROLE {
             return Err(Fault::NeedsRole(R::ROLE));
         }
-        Ok(Self { person, membership, role: PhantomData })
+        let store = person.store_of_member(membership.account, R::ROLE);
+        Ok(Self { person, membership, store, role: PhantomData })
     }
 }
 
@@ -122,6 +129,11 @@ impl Person {
     /// Who it is.
     pub(crate) fn operator(&self) -> &OperatorRecord {
         &self.record.operator
+    }
+
+    /// Writes while they have at least this role in the account, and no longer.
+    pub(crate) fn store_of_member(&self, account: AccountId, role: Role) -> Store {
+        self.store.on_right(Right::Member { operator: self.operator().id, session: self.record.session.id, account, role })
     }
 
     /// Their place in an account.

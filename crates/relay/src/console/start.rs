@@ -90,7 +90,7 @@ async fn admit(state: &RelayState, signed_in: &SignedIn<Operator>, wanted: &Firs
     };
     let request = AdmissionRequest::of_person((signed_in.account(), Environment::Live), fetch, signed_in.actor(), now);
     let refused = |why: &str| Ok(Err(vec![("url".to_owned(), why.to_owned())]));
-    match state.store.admit(request).await?.admission {
+    match signed_in.store.admit(request).await?.admission {
         Admission::Accepted(job) | Admission::Replayed(job) => Ok(Ok(*job)),
         Admission::QuotaExceeded => refused("The month's fetches are used up."),
         Admission::BacklogFull { .. } => refused("As many jobs wait as the plan allows."),

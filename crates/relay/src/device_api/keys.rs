@@ -1,6 +1,5 @@
 //! The API key inventory, for desktops: keys are made there, and only there.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::audit::Actor;
@@ -17,16 +16,15 @@ use super::signature::{FromDevice, NoMessage};
 use crate::answer;
 use crate::path::PathParts;
 use crate::problem::Refusal;
-use crate::state::Shared;
 
 /// `GET /api/device/keys`
-pub(crate) async fn list(State(state): State<Shared>, from: FromDevice<NoMessage>) -> Result<Response, Refusal> {
-    let (version, keys) = state.store.keys(from.device.account).await?;
+pub(crate) async fn list(from: FromDevice<NoMessage>) -> Result<Response, Refusal> {
+    let (version, keys) = from.store.keys(from.device.account).await?;
     answer::json(StatusCode::OK, &KeyList { version, keys: keys.into_iter().map(|key| key.info).collect() })
 }
 
 /// `POST /api/device/keys`
-pub(crate) async fn create(State(state): State<Shared>, from: FromDevice<NewKey>) -> Result<Response, Refusal> {
+pub(crate) async fn create(from: FromDevice<NewKey>) -> Result<Response, Refusal> {
     let terms = from.message.terms();
     let NewKey { key_id, secret, label, .. } = from.message;
     let is_past = |end: UnixMillis| end <= from.received_at;
@@ -39,41 +37,29 @@ pub(crate) async fn create(State(state): State<Shared>, from: FromDevice<NewKey>
     ])?;
     let (account, by, now) = (from.device.account, Actor::Device(from.device.id), from.received_at);
     let new = NewKeyRecord { account, key_id: key_id.clone(), label, secret, terms, by, now };
-    let change = state.store.insert_key(new).await?;
+    let change = from.store.insert_key(new).await?;
     tracing::info!(key.id = %key_id, device.id = %from.device.id, "key handed in");
     answer(StatusCode::CREATED, change)
 }
 
 /// `POST /api/device/keys/{keyId}/revoke`
-pub(crate) async fn revoke(
-    State(state): State<Shared>,
-    PathParts(key_id): PathParts<String>,
-    from: FromDevice<NoMessage>,
-) -> Result<Response, Refusal> {
+pub(crate) async fn revoke(PathParts(key_id): PathParts<String>, from: FromDevice<NoMessage>) -> Result<Response, Refusal> {
     let key_id = read(&key_id)?;
-    let change = state.store.revoke_key(from.device.account, key_id.clone(), Actor::Device(from.device.id), from.received_at).await?;
+    let change = from.store.revoke_key(from.device.account, key_id.clone(), Actor::Device(from.device.id), from.received_at).await?;
     tracing::info!(key.id = %key_id, device.id = %from.device.id, "key revoked");
     answer(StatusCode::OK, change)
 }
 
 /// `POST /api/device/keys/{keyId}/rename`
-pub(crate) async fn rename(
-    State(state): State<Shared>,
-    PathParts(key_id): PathParts<String>,
-    from: FromDevice<RenameKey>,
-) -> Result<Response, Refusal> {
+pub(crate) async fn rename(PathParts(key_id): PathParts<String>, from: FromDevice<RenameKey>) -> Result<Response, Refusal> {
     let (key_id, label) = (read(&key_id)?, from.message.label);
     expect(&[label_fault(&label)])?;
     let by = Actor::Device(from.device.id);
-    answer(StatusCode::OK, state.store.rename_key((from.device.account, key_id), label, by, from.received_at).await?)
+    answer(StatusCode::OK, from.store.rename_key((from.device.account, key_id), label, by, from.received_at).await?)
 }
 
 /// `POST /api/device/keys/{keyId}/rotate`
-pub(crate) async fn rotate(
-    State(state): State<Shared>,
-    PathParts(key_id): PathParts<String>,
-    from: FromDevice<RotateKey>,
-) -> Result<Response, Refusal> {
+pub(crate) async fn rotate(PathParts(key_id): PathParts<String>, from: FromDevice<RotateKey>) -> Result<Response, Refusal> {
     let key_id = read(&key_id)?;
     let RotateKey { secret, rotation, overlap_seconds } = from.message;
     expect(&[
@@ -84,7 +70,7 @@ pub(crate) async fn rotate(
     let (account, by, now) = (from.device.account, Actor::Device(from.device.id), from.received_at);
     let previous_ends_at = now.plus_seconds(overlap_seconds.into());
     let order = KeyRotation { account, key_id: key_id.clone(), secret, rotation, previous_ends_at, by, now };
-    let change = state.store.rotate_key(order).await?;
+    let change = from.store.rotate_key(order).await?;
     tracing::info!(key.id = %key_id, device.id = %from.device.id, rotation, "key rotated");
     answer(StatusCode::OK, change)
 }

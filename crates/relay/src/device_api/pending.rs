@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use domain::audit::Actor;
 use protocol::{AccountId, Secret, UnixMillis};
-use store::{ApprovedLink, LinkDecided, LinkStanding};
+use store::{ApprovedLink, LinkDecided, LinkStanding, Store};
 use tokio::sync::Semaphore;
 
 use super::link_code::{self, LinkCode, canonical};
@@ -162,13 +162,12 @@ impl PendingLinks {
     /// Stores a decision for an account; the same again is harmless. `NotFound`: it was decided otherwise.
     pub(crate) async fn decide(
         &self,
-        state: &RelayState,
+        store: &Store,
         found: &FoundLink,
-        (account, by): (AccountId, Actor),
+        (account, by, now): (AccountId, Actor, UnixMillis),
         approve: bool,
     ) -> Result<(), Refusal> {
         let FoundLink { code, device_code } = found;
-        let now = state.now();
         let link = ApprovedLink {
             account,
             device_code: device_code.expose().to_owned(),
@@ -178,7 +177,7 @@ impl PendingLinks {
             // Somebody may approve in the last second; the desktop is told at its next poll.
             expires_at: now.plus_seconds(CODE_SECONDS.into()),
         };
-        let decided = if approve { state.store.approve_link(link, by, now).await? } else { state.store.deny_link(link, by, now).await? };
+        let decided = if approve { store.approve_link(link, by, now).await? } else { store.deny_link(link, by, now).await? };
         let is_decided = !matches!(decided, LinkDecided::PlanFull { .. });
         if let Some(known) = self.lock().get_mut(&code.user_code) {
             known.is_decided = is_decided;

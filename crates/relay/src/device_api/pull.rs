@@ -20,7 +20,7 @@ use crate::state::{RelayState, Shared};
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn pull(State(state): State<Shared>, headers: HeaderMap, from: FromDevice<PullRequest>) -> Result<Response, Refusal> {
-    let FromDevice { device, message, received_at, pace, place, target_uri } = from;
+    let FromDevice { device, message, received_at, pace, place, target_uri, .. } = from;
     let _waiting = pace.pull()?;
     last_heard::note(&state, &device, &headers, received_at);
     check(&message)?;

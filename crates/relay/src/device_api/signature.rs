@@ -11,7 +11,7 @@ use protocol::device::MAX_REPORT_BYTES;
 use protocol::device_signature::{ClaimedSignature, DIGEST_HEADER, DeviceSignatureFault};
 use protocol::message::{self, MessageFault};
 use serde::de::DeserializeOwned;
-use store::DeviceRecord;
+use store::{DeviceRecord, Right, Store};
 
 use super::pace::Pace;
 use super::target;
@@ -23,6 +23,8 @@ use crate::state::{RelayState, Shared};
 /// A message that came under the valid, fresh signature of a linked device. Made here and nowhere else.
 pub(crate) struct FromDevice<M> {
     pub(crate) device: Arc<DeviceRecord>,
+    /// Writes while the device is linked, and no longer: the message's last byte may come seconds after its head.
+    pub(crate) store: Store,
     pub(crate) message: M,
     pub(crate) received_at: UnixMillis,
     /// What the device may still ask for.
@@ -60,7 +62,8 @@ impl<M: DeserializeOwned + Send> FromRequest<Shared> for FromDevice<M> {
             return Err(Refusal::NonceReused);
         }
         let message = read_message(&body.bytes)?;
-        Ok(Self { device, message, received_at, pace, place: body.place, target_uri })
+        let store = state.store.on_right(Right::Linked { device: device.id, account: device.account });
+        Ok(Self { device, store, message, received_at, pace, place: body.place, target_uri })
     }
 }
 

@@ -37,6 +37,7 @@ mod keys;
 mod linking;
 mod oidc;
 mod people;
+pub(crate) mod rights;
 mod rows;
 mod settings;
 mod sign_in;

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use domain::audit::Actor;
 use protocol::device::PullAnswer;
 use protocol::key::{KeyInfo, KeyList, Verified};
 use protocol::{Environment, KeyId, Secret};
 use serde_json::json;
 
+use crate::console::rights::send_around;
 use crate::desk::{of, pull, valid};
 use crate::stage::{Key, NOW, Stage};
 use crate::wire::{Connection, refused};
@@ -52,6 +54,33 @@ async fn a_revoked_key_is_worth_nothing_at_once_and_stays_listed() {
     assert_eq!(listed.keys.iter().find(|known| known.key_id == key.id), Some(&revoked));
     assert_eq!(desk.send(&stage, KEYS, &message(&key, "sheet")).await.refusal(), refused(409, "key_exists"), "nothing brings it back");
     assert_eq!(stage.send(&desk.signed_at(NOW, "POST", &path, b"")).await.read::<KeyInfo>(200), revoked, "again is harmless");
+}
+
+#[tokio::test]
+async fn a_message_that_was_begun_before_its_desktop_was_revoked_does_nothing() {
+    for stage in [Stage::new().await, Stage::on_postgres().await] {
+        let maker = stage.desk().await;
+        let known = new_key(&stage);
+        maker.send(&stage, KEYS, &message(&known, "sheet")).await.read::<KeyInfo>(201);
+        let secret = Secret::generate();
+        let messages = [
+            (KEYS.to_owned(), message(&new_key(&stage), "mine for ever")),
+            (format!("{KEYS}/{}/rename", known.id), json!({"label": "another"})),
+            (format!("{KEYS}/{}/rotate", known.id), json!({"secret": secret.expose(), "rotation": 1, "overlapSeconds": 0})),
+        ];
+        for (path, message) in messages {
+            let desk = stage.desk().await;
+            let before = stage.relay.store().keys(stage.relay.account()).await.unwrap().1;
+            let revoked = async {
+                assert!(stage.relay.store().revoke_device(stage.relay.account(), desk.id, Actor::Machine, NOW).await.unwrap());
+            };
+            let answer = send_around(&stage, desk.post(&path, &message), revoked).await;
+            assert_eq!(answer.refusal(), refused(401, "invalid_credentials"), "{path}");
+            assert_eq!(stage.relay.store().keys(stage.relay.account()).await.unwrap().1, before, "{path}");
+            let again = maker.send(&stage, &path, &message).await;
+            assert!(again.status < 300, "{path} would have done something: {}", again.text());
+        }
+    }
 }
 
 #[tokio::test]

@@ -60,6 +60,10 @@ impl Request {
         Self { framing: Framing::Chunked(size), ..self }
     }
 
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     pub(crate) fn value(&self, name: &str) -> &str {
         let (_, value) = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).unwrap();
         std::str::from_utf8(value).unwrap()

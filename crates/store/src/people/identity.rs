@@ -1,6 +1,7 @@
 //! Signing in through an OpenID provider: whom a verified identity is, and what lets a stranger in.
 
 use domain::EmailAddress;
+use domain::audit::{Actor, Entry};
 use protocol::{AccountId, OperatorId, Secret, UnixMillis};
 
 use super::operator::{self, OperatorRecord};
@@ -54,10 +55,12 @@ pub(crate) async fn sign_in(transaction: &mut Transaction<'_>, identity: &Verifi
         return Ok(IdentityAnswer::UsedBefore);
     }
     let linked = session.row(&statement::IDENTITY, &[issuer.into(), subject.into()]).await?;
-    let known: Option<OperatorRecord> = match &linked {
-        Some(row) => operator::one(session, &row.get(0)?).await?.map(|known| known.operator),
-        None => operator::by_email(session, email).await?.map(|known| known.operator),
+    let known = match &linked {
+        Some(row) => operator::one(session, &row.get(0)?).await?,
+        None => operator::by_email(session, email).await?,
     };
+    let had_passphrase = known.as_ref().is_some_and(|known| known.passphrase_hash.is_some());
+    let known: Option<OperatorRecord> = known.map(|known| known.operator);
     if let Some(known) = known.as_ref().filter(|_| linked.is_none()) {
         // An address can be given to another person; a subject cannot. Nor may a second provider speak for whom a first one
         // has spoken for: the weakest of them would decide who is who.
@@ -94,6 +97,9 @@ pub(crate) async fn sign_in(transaction: &mut Transaction<'_>, identity: &Verifi
     if linked.is_none() {
         let parameters = [issuer.into(), subject.into(), (&operator).into(), now.into()];
         transaction.session.rows(&statement::INSERT_IDENTITY, &parameters).await?;
+        if had_passphrase {
+            end_what_the_passphrase_opened(transaction, operator, now).await?;
+        }
     }
     for row in &invitations {
         let account: AccountId = row.get(0)?;
@@ -104,4 +110,19 @@ pub(crate) async fn sign_in(transaction: &mut Transaction<'_>, identity: &Verifi
     }
     session::insert(transaction, operator, new, issuer).await?;
     Ok(IdentityAnswer::SignedIn(operator))
+}
+
+/// The provider vouches for the address; nobody has vouched for whoever chose the passphrase. That was whoever opened an
+/// invitation's link, and the owner who made the invitation has seen the link, too. So the passphrase is forgotten, and every
+/// session ends: the one that they are about to get is the only one.
+async fn end_what_the_passphrase_opened(
+    transaction: &mut Transaction<'_>,
+    operator: OperatorId,
+    now: UnixMillis,
+) -> Result<(), StoreError> {
+    transaction.session.rows(&statement::FORGET_PASSPHRASE, &[(&operator).into()]).await?;
+    transaction.session.rows(&statement::END_SESSIONS, &[(&operator).into()]).await?;
+    let change = "first sign-in through a provider: the passphrase is forgotten, every session ended".to_owned();
+    let by = Actor::Operator(operator.to_string());
+    session::record_everywhere(transaction, operator, now, &Entry::OperatorChanged { by, operator: operator.to_string(), change }).await
 }

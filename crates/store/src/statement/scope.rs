@@ -48,6 +48,7 @@ const OPERATORS_ONLY: &[&str] = &["admin/", "check/"];
 const OF_PERSONS: &str = "people/";
 const OF_MEMBERS: &[&str] = &[
     "people/role_of",
+    "people/hold_role",
     "people/owners",
     "people/set_role",
     "people/drop_member",

@@ -218,6 +218,31 @@ on_every_database! {
         assert_eq!(sign_in(again).await.unwrap(), IdentityAnswer::UsedBefore, "for as long as it could be ended");
     }
 
+    async fn whoever_chose_a_passphrase_under_an_address_of_another_loses_it_to_whom_the_provider_knows(fixture) {
+        // Somebody has opened an invitation for an address that is not theirs: nobody has asked for a proof.
+        fixture.owner("eve").await;
+        fixture.invite("ceo", Role::Viewer).await;
+        fixture.store.accept_invitation(secret("to ceo"), newcomer("ceo"), NOW).await.unwrap();
+        let planted = fixture.store.signed_in(secret("ceo"), NOW).await.unwrap().unwrap().operator.id;
+        let account = fixture.store.create_account("victim", "ten_a_month", NOW).await.unwrap().unwrap().id;
+        let of_victim = NewInvitation { account, ..fixture.invitation("ceo", Role::Owner) };
+        fixture.store.invite(NewInvitation { token: secret("of the victim"), ..of_victim }).await.unwrap();
+        let answer = fixture.store.sign_in_with_identity(identity("sub-ceo", "ceo")).await.unwrap();
+        assert_eq!(answer, IdentityAnswer::SignedIn(planted));
+        assert_eq!(fixture.store.signed_in(secret("ceo"), NOW).await.unwrap(), None, "the session of whoever chose the passphrase");
+        assert_eq!(fixture.store.operator(planted).await.unwrap().unwrap().passphrase_hash, None);
+        assert!(!fixture.store.begin_session(planted, secret("hash"), session("late", after(1))).await.unwrap(), "a sign-in under way");
+        let real = fixture.store.signed_in(secret("sub-ceo"), NOW).await.unwrap().unwrap();
+        assert!(real.memberships.iter().any(|membership| membership.account == account && membership.role == Role::Owner));
+        // A passphrase that they choose themselves stays when they come again.
+        let chosen = NewPassphrase { operator: planted, hash: secret("their own"), session: session("here", after(1)) };
+        fixture.store.set_passphrase(chosen).await.unwrap();
+        let again = VerifiedIdentity { flow: secret("another flow"), session: session("again", after(2)), ..identity("sub-ceo", "ceo") };
+        assert_eq!(fixture.store.sign_in_with_identity(again).await.unwrap(), IdentityAnswer::SignedIn(planted));
+        assert_eq!(fixture.store.operator(planted).await.unwrap().unwrap().passphrase_hash, Some(secret("their own")));
+        assert!(fixture.store.signed_in(secret("here"), after(2)).await.unwrap().is_some());
+    }
+
     async fn a_second_provider_does_not_speak_for_whom_a_first_one_knows(fixture) {
         let ada = fixture.owner("ada").await;
         let first = identity("sub-ada", "ada");

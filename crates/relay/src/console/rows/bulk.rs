@@ -144,7 +144,7 @@ pub(in crate::console) async fn act(
 async fn recheck(state: &RelayState, signed_in: &SignedIn<Operator>, names: &[RowName]) -> Result<String, Fault> {
     let one = |name: &RowName| {
         let (whose, key) = ((signed_in.account(), name.environment), (name.source.clone(), name.row_id.clone()));
-        state.store.recheck(whose, key, signed_in.actor(), state.now())
+        signed_in.store.recheck(whose, key, signed_in.actor(), state.now())
     };
     let mut rechecks = stream::iter(names.iter().map(one)).buffered(AT_ONCE);
     let mut done = 0;
@@ -185,7 +185,7 @@ async fn apply(
 ) -> Result<Result<usize, FieldFault>, Fault> {
     let one = |(name, edit): (&RowName, RowEdit)| {
         let (whose, key) = ((signed_in.account(), name.environment), (name.source.clone(), name.row_id.clone()));
-        state.store.edit_row(whose, key, edit, signed_in.actor(), state.now())
+        signed_in.store.edit_row(whose, key, edit, signed_in.actor(), state.now())
     };
     let mut edited = stream::iter(edits.into_iter().map(one)).buffered(AT_ONCE);
     let mut done = 0;

@@ -66,7 +66,11 @@ pub(in crate::console) async fn expect(
         Err(fault) => faults.push(fault),
         Ok(edits) => {
             for (field, edit) in edits {
-                match state.store.edit_row(whose, (name.source.clone(), name.row_id.clone()), edit, signed_in.actor(), state.now()).await? {
+                match signed_in
+                    .store
+                    .edit_row(whose, (name.source.clone(), name.row_id.clone()), edit, signed_in.actor(), state.now())
+                    .await?
+                {
                     RowEdited::Done(_) | RowEdited::LandsElsewhere { .. } => {}
                     RowEdited::Unknown => return Err(Fault::NotFound),
                     RowEdited::Invalid(fault) => faults.push((field.to_owned(), format!("This {}.", fault.detail))),

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use protocol::strict_json::StrictValue;
 use protocol::{AccountId, Environment, FetchRequest, RequiredParameter, UnixMillis};
 use serde::Deserialize;
-use store::{Admission, AdmissionRequest, RowEdit};
+use store::{Admission, AdmissionRequest, RowEdit, Store};
 use ui::button::{self, Weight};
 use ui::field::{self, Field};
 use ui::header::{crumbs, page_header};
@@ -22,7 +22,7 @@ use super::list::said;
 use crate::console::fault::Fault;
 use crate::console::form::LongForm;
 use crate::console::signed_in::{Operator, SignedIn};
-use crate::state::{RelayState, Shared};
+use crate::state::Shared;
 
 /// Where rows from files live.
 const SOURCE: &str = "csv";
@@ -110,7 +110,7 @@ pub(in crate::console) async fn import(
         let step = Step { form: &form, header: &header, lines: &lines, mapping: &mapping, token: &token };
         return Ok(signed_in.page_with(status, "Import rows", ROWS, step.second(&signed_in, wanted.len(), &faults)));
     }
-    let taken = take_in(&state, (signed_in.account(), signed_in.actor()), wanted, &mut faults).await?;
+    let taken = take_in(&signed_in.store, (signed_in.account(), signed_in.actor(), state.now()), wanted, &mut faults).await?;
     if faults.is_empty() {
         return Ok(signed_in.go(&format!("{ROWS}?source={SOURCE}&did=imported-{taken}")));
     }
@@ -191,14 +191,13 @@ fn part_of(pointer: &str) -> &'static str {
 
 /// Admits the rows; returns how many were.
 async fn take_in(
-    state: &RelayState,
-    (account, by): (AccountId, Actor),
+    store: &Store,
+    (account, by, now): (AccountId, Actor, UnixMillis),
     wanted: Vec<Wanted>,
     faults: &mut Vec<LineFault>,
 ) -> Result<usize, Fault> {
-    let now = state.now();
     let answers: Vec<Result<Option<LineFault>, Fault>> =
-        stream::iter(wanted).map(|row| take_in_one(state, account, row, by.clone(), now)).buffered(AT_ONCE).collect().await;
+        stream::iter(wanted).map(|row| take_in_one(store, account, row, by.clone(), now)).buffered(AT_ONCE).collect().await;
     let mut taken = 0;
     for answer in answers {
         match answer? {
@@ -209,12 +208,12 @@ async fn take_in(
     Ok(taken)
 }
 
-async fn take_in_one(state: &RelayState, account: AccountId, row: Wanted, by: Actor, now: UnixMillis) -> Result<Option<LineFault>, Fault> {
+async fn take_in_one(store: &Store, account: AccountId, row: Wanted, by: Actor, now: UnixMillis) -> Result<Option<LineFault>, Fault> {
     let Wanted { line, fetch, offer, required } = row;
     let whose = (account, Environment::Live);
     let name = (fetch.source.clone(), fetch.row_id.clone());
     let request = AdmissionRequest::of_person(whose, fetch, by.clone(), now);
-    let refused = match state.store.admit(request).await?.admission {
+    let refused = match store.admit(request).await?.admission {
         // Sent twice: it was taken in the first time.
         Admission::Accepted(_) | Admission::Replayed(_) | Admission::NonceReused => None,
         Admission::QuotaExceeded => Some("the month's fetches are used up"),
@@ -228,10 +227,10 @@ async fn take_in_one(state: &RelayState, account: AccountId, row: Wanted, by: Ac
     // A row must be there before anything can be expected of it; its first job, which waits, is told at once.
     let has_expectation = !required.is_empty();
     if has_expectation {
-        state.store.edit_row(whose, name.clone(), RowEdit::RequiredParameters(required), by, now).await?;
+        store.edit_row(whose, name.clone(), RowEdit::RequiredParameters(required), by, now).await?;
     }
     if offer.is_some() || has_expectation {
-        state.store.finish_import(whose, name, offer).await?;
+        store.finish_import(whose, name, offer).await?;
     }
     Ok(None)
 }

@@ -1,0 +1,1 @@
+UPDATE operators SET passphrase_hash = NULL WHERE id = $1

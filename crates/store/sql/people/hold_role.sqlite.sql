@@ -1,0 +1,1 @@
+SELECT role FROM memberships WHERE account = $1 AND operator = $2
