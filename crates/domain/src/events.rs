@@ -139,8 +139,8 @@ mod tests {
         let (key, job) = ("lp_live_0123456789abcdef".parse::<protocol::KeyId>().unwrap(), |n| JobId::from_bytes([n; 16]));
         let environment = Environment::Live;
         let lines = [
-            line(Entry::Admitted { key: key.clone(), environment, jobs: vec![job(1), job(2)] }),
-            line(Entry::Replayed { key, environment, jobs: vec![job(1)] }),
+            line(Entry::Admitted { key: key.clone(), environment, jobs: vec![job(1), job(2)], received: Vec::new() }),
+            line(Entry::Replayed { key, environment, jobs: vec![job(1)], received: Vec::new() }),
             line(Entry::Concluded { device: None, environment, jobs: vec![(job(2), Conclusion::NotExecuted)] }),
         ];
         let told: Vec<_> = of_block(9, &lines).into_iter().map(|event| (event.id.to_string(), event.job_id, event.state)).collect();

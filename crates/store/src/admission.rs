@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::admission::{Decision, Earlier, Ledger, LogicalJob, NonceFact, Request, Standing};
-use domain::audit::{Actor, Entry};
+use domain::audit::{Actor, Entry, Received};
 use domain::{Month, Plans};
 use protocol::fetch_request::{DEFAULT_DEADLINE_SECONDS, Fingerprint};
 use protocol::{AccountId, Context, Environment, FetchRequest, JobId, JobState, KeyId, UnixMillis};
@@ -37,6 +37,7 @@ pub struct AdmissionRequest {
     new_job_id: JobId,
     received_at: UnixMillis,
     expires_at: UnixMillis,
+    received: Option<Received>,
 }
 
 impl AdmissionRequest {
@@ -60,7 +61,14 @@ impl AdmissionRequest {
             received_at,
             expires_at: received_at.plus_seconds(fetch.deadline_seconds.into()),
             fetch,
+            received: None,
         }
+    }
+
+    /// With what came over the wire, for the audit.
+    #[must_use]
+    pub fn received_as(self, received: Received) -> Self {
+        Self { received: Some(received), ..self }
     }
 
     /// A row that a person named, admitted as a caller's is: the same quota, the same backlog. Its idempotency key is its
@@ -79,6 +87,7 @@ impl AdmissionRequest {
             received_at: now,
             expires_at: now.plus_seconds(fetch.deadline_seconds.into()),
             fetch,
+            received: None,
         }
     }
 
@@ -110,6 +119,7 @@ impl AdmissionRequest {
             received_at: now,
             expires_at: now.plus_seconds(fetch.deadline_seconds.into()),
             fetch,
+            received: None,
         }
     }
 
@@ -174,14 +184,17 @@ impl AdmissionRequest {
     /// What the audit says of it, when it made or found this job.
     fn entry(&self, decision: &Decision) -> Option<Entry> {
         let environment = self.environment;
+        let received = || self.received.map(|received| (received, 1)).into_iter().collect();
         match (decision, &self.asked_by) {
             (Decision::Accept | Decision::AcceptSkipped, AskedBy::Key(key)) => {
-                Some(Entry::Admitted { key: key.clone(), environment, jobs: vec![self.new_job_id] })
+                Some(Entry::Admitted { key: key.clone(), environment, jobs: vec![self.new_job_id], received: received() })
             }
             (Decision::Accept | Decision::AcceptSkipped, AskedBy::Person(by)) => {
                 Some(Entry::Rechecked { by: by.clone(), environment, jobs: vec![self.new_job_id] })
             }
-            (Decision::Replay(job_id), AskedBy::Key(key)) => Some(Entry::Replayed { key: key.clone(), environment, jobs: vec![*job_id] }),
+            (Decision::Replay(job_id), AskedBy::Key(key)) => {
+                Some(Entry::Replayed { key: key.clone(), environment, jobs: vec![*job_id], received: received() })
+            }
             // Whoever asked knows more of the request than is needed to refuse it, and has it recorded.
             (
                 Decision::Replay(_)

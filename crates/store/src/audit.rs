@@ -7,7 +7,7 @@ pub(crate) mod prune;
 use std::collections::BTreeMap;
 
 use domain::audit::chain::{Ends, Place};
-use domain::audit::{Block, BlockHash, Draft, Entry};
+use domain::audit::{Block, Draft, Entry, Sha256Hash};
 use protocol::{AccountId, UnixMillis};
 use serde_json::value::RawValue;
 
@@ -92,7 +92,7 @@ pub(crate) async fn ends(session: &mut Session<'_>, account: &AccountId) -> Resu
 pub(crate) fn ends_of(account: AccountId, row: &Row, first: usize) -> Result<Ends, StoreError> {
     let place = |at: usize| -> Result<Place, StoreError> {
         let (seq, hash): (Option<u64>, Option<[u8; 32]>) = (row.get(at)?, row.get(at + 1)?);
-        Ok(seq.zip(hash).map_or(Place::BEGINNING, |(seq, hash)| Place { seq, hash: BlockHash(hash) }))
+        Ok(seq.zip(hash).map_or(Place::BEGINNING, |(seq, hash)| Place { seq, hash: Sha256Hash(hash) }))
     };
     Ok(Ends { account, head: place(first)?, anchor: place(first + 2)? })
 }
@@ -104,5 +104,5 @@ fn block(account: AccountId, row: &Row) -> Result<Block, StoreError> {
     let entries = RawValue::from_string(entries.clone())
         .or_else(|_| serde_json::value::to_raw_value(&entries))
         .map_err(|error| StoreError::Corrupt(format!("audit record {seq} of {account}: {error}")))?;
-    Ok(Block { account, seq, at: row.get(1)?, previous: BlockHash(row.get(2)?), hash: BlockHash(row.get(3)?), entries })
+    Ok(Block { account, seq, at: row.get(1)?, previous: Sha256Hash(row.get(2)?), hash: Sha256Hash(row.get(3)?), entries })
 }

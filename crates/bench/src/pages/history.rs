@@ -1,7 +1,7 @@
 //! What an account of millions has behind it: rows with their checks, what was concluded by the hour, keys, and decisions.
 
 use anyhow::Context;
-use domain::audit::{Actor, Entry};
+use domain::audit::{Actor, Entry, Received};
 use domain::latency::Bucket;
 use protocol::result::{Engine, Hop, Observed};
 use protocol::{Clock, Conclusion, Environment, HopKind, JobResult, KeyId, Secret, SystemClock, UnixMillis};
@@ -108,7 +108,10 @@ fn decisions(history: &MadeUp, block: u64) -> Vec<(UnixMillis, Entry)> {
     let at = history.begin.plus_millis(i64::try_from(block).unwrap_or_default());
     let (key, environment) = (KeyId::generate(Environment::Live), Environment::Live);
     let entry = match block % 10 {
-        0 => Entry::Admitted { key, environment, jobs },
+        0 => {
+            let received = |number: u64| (Received::new(format!("request {block} {number}").as_bytes(), at.seconds()), 1);
+            Entry::Admitted { key, environment, jobs, received: (0..DECISIONS).map(received).collect() }
+        }
         1 => Entry::Refused {
             key,
             code: "quota_exceeded".to_owned(),
@@ -117,6 +120,7 @@ fn decisions(history: &MadeUp, block: u64) -> Vec<(UnixMillis, Entry)> {
             nonce: format!("nonce-{block:020}"),
             times: 3,
             until: at,
+            received: Some(Received::new(b"{}", at.seconds())),
         },
         _ => Entry::Concluded {
             device: Some(history.device),

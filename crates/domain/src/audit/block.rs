@@ -1,24 +1,18 @@
 //! What a commit adds to the audit of one account, and the hash that ties it to what was there before.
 
-use std::fmt;
-use std::str::FromStr;
-
 use protocol::{AccountId, UnixMillis};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::entry::{Entry, Line};
+use super::hash::Sha256Hash;
 
 /// The first bytes under every hash: these 32 bytes mean a block of this audit and nothing else.
 const TAG: &[u8] = b"link-peeler audit block 1\n";
 
-/// SHA-256 of a block. Written as 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct BlockHash(pub [u8; 32]);
-
 /// What the first block of an account follows: nothing.
-pub const BEGINNING: BlockHash = BlockHash([0; 32]);
+pub const BEGINNING: Sha256Hash = Sha256Hash([0; 32]);
 
 /// One block, with the exact bytes that its hash covers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,9 +24,9 @@ pub struct Block {
     /// When it was committed, by the clock of the relay that did.
     pub at: UnixMillis,
     /// The hash of the block before it.
-    pub previous: BlockHash,
+    pub previous: Sha256Hash,
     /// Its own.
-    pub hash: BlockHash,
+    pub hash: Sha256Hash,
     /// A JSON array of [`Line`]s, byte for byte as it was hashed.
     pub entries: Box<RawValue>,
 }
@@ -41,7 +35,7 @@ impl Block {
     /// The hash that these contents must have. What is hashed: a tag, account (16 bytes), number and time (64 bits each,
     /// big-endian), the hash before, and SHA-256 of the entries' bytes.
     #[must_use]
-    pub fn hash_of(account: &[u8; 16], seq: u64, at: UnixMillis, previous: &BlockHash, entries_sha256: &[u8; 32]) -> BlockHash {
+    pub fn hash_of(account: &[u8; 16], seq: u64, at: UnixMillis, previous: &Sha256Hash, entries_sha256: &[u8; 32]) -> Sha256Hash {
         let hash = Sha256::new()
             .chain_update(TAG)
             .chain_update(account)
@@ -49,7 +43,7 @@ impl Block {
             .chain_update(at.0.to_be_bytes())
             .chain_update(previous.0)
             .chain_update(entries_sha256);
-        BlockHash(hash.finalize().into())
+        Sha256Hash(hash.finalize().into())
     }
 
     /// Whether its hash is that of its contents.
@@ -95,50 +89,5 @@ impl Draft {
         let entries = serde_json::to_string(&self.0).unwrap_or_default();
         let digest = Sha256::digest(&entries).into();
         (entries, digest)
-    }
-}
-
-impl fmt::Display for BlockHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for BlockHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// The text is no hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected 64 hexadecimal digits")]
-pub struct InvalidHash;
-
-impl FromStr for BlockHash {
-    type Err = InvalidHash;
-
-    fn from_str(text: &str) -> Result<Self, InvalidHash> {
-        let mut bytes = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(InvalidHash);
-        }
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| InvalidHash)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| InvalidHash)?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl Serialize for BlockHash {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for BlockHash {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }

@@ -3,7 +3,8 @@
 use protocol::{AccountId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::block::{BEGINNING, Block, BlockHash};
+use super::block::{BEGINNING, Block};
+use super::hash::Sha256Hash;
 
 /// A place in a chain: a block's number and hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +12,7 @@ pub struct Place {
     /// The block's number; 0: before the first.
     pub seq: u64,
     /// Its hash.
-    pub hash: BlockHash,
+    pub hash: Sha256Hash,
 }
 
 impl Place {
@@ -172,7 +173,7 @@ mod tests {
     use protocol::{Environment, JobId};
 
     use super::super::entry::{Entry, TEXT_CHARS};
-    use super::super::{Actor, Draft};
+    use super::super::{Actor, Draft, Received};
     use super::*;
 
     const ACCOUNT: AccountId = AccountId::from_bytes([1; 16]);
@@ -180,10 +181,10 @@ mod tests {
 
     fn admitted(n: u8) -> Entry {
         let key = "lp_live_0123456789abcdef".parse().unwrap();
-        Entry::Admitted { key, environment: Environment::Live, jobs: vec![JobId::from_bytes([n; 16])] }
+        Entry::Admitted { key, environment: Environment::Live, jobs: vec![JobId::from_bytes([n; 16])], received: Vec::new() }
     }
 
-    fn block(seq: u64, previous: BlockHash, entry: Entry) -> Block {
+    fn block(seq: u64, previous: Sha256Hash, entry: Entry) -> Block {
         let mut draft = Draft::default();
         draft.add(NOW, entry);
         let (entries, digest) = draft.seal();
@@ -268,6 +269,37 @@ mod tests {
         );
         assert!(matches!(&lines[1].entry, Entry::PlanChanged { plan, .. } if plan.chars().count() == TEXT_CHARS));
         assert_eq!(draft.at(), NOW.plus_seconds(1));
+    }
+
+    #[test]
+    fn what_came_is_kept_request_by_request_and_a_batch_is_one() {
+        let received = |body: &str| Received::new(body.as_bytes(), 1_779_753_600);
+        let of = |n, body| match admitted(n) {
+            Entry::Admitted { key, environment, jobs, .. } => {
+                Entry::Admitted { key, environment, jobs, received: vec![(received(body), 1)] }
+            }
+            _ => Entry::Unknown,
+        };
+        let mut draft = Draft::default();
+        for (n, body) in [(1, "a"), (2, "batch"), (3, "batch"), (4, "")] {
+            draft.add(NOW, of(n, body));
+        }
+        let (entries, _) = draft.seal();
+        let lines: Vec<super::super::Line> = serde_json::from_str(&entries).unwrap();
+        let [super::super::Line { entry: Entry::Admitted { jobs, received: all, .. }, .. }] = &lines[..] else { panic!("{entries}") };
+        assert_eq!((jobs.len(), &all[..]), (4, &[(received("a"), 1), (received("batch"), 2), (received(""), 1)][..]));
+        // SHA-256 of nothing, as everybody writes it.
+        let empty = r#"[[0,1779753600,"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],1]"#;
+        assert!(entries.contains(empty), "{entries}");
+    }
+
+    #[test]
+    fn what_an_older_program_wrote_is_read() {
+        let kept =
+            r#"{"at":"2026-05-26T00:00:00.000Z","event":"admitted","key":"lp_live_0123456789abcdef","environment":"live","jobs":[]}"#;
+        let line: super::super::Line = serde_json::from_str(kept).unwrap();
+        assert!(matches!(&line.entry, Entry::Admitted { received, .. } if received.is_empty()));
+        assert_eq!(serde_json::to_string(&line).unwrap(), kept);
     }
 
     #[test]

@@ -79,7 +79,7 @@ mod tests {
     fn a_sentence_names_some_jobs_and_counts_the_rest() {
         let key = "lp_live_0123456789abcdef".parse().unwrap();
         let jobs = (0..1_000).map(|n| JobId::from_bytes([u8::try_from(n % 250).unwrap(); 16])).collect();
-        let sentence = Entry::Admitted { key, environment: Environment::Live, jobs }.describe();
+        let sentence = Entry::Admitted { key, environment: Environment::Live, jobs, received: Vec::new() }.describe();
         assert!(
             sentence.starts_with("key lp_live_0123456789abcdef had job_0000") && sentence.ends_with(" and 997 more made"),
             "{sentence}"

@@ -5,6 +5,7 @@ use protocol::{Conclusion, DeviceId, Environment, JobId, KeyId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
+use super::received::Received;
 
 /// Characters that any free text of an entry keeps: it was sent by somebody, and is kept for long.
 pub const TEXT_CHARS: usize = 300;
@@ -21,6 +22,10 @@ pub enum Entry {
         environment: Environment,
         /// The jobs that were made, in order.
         jobs: Vec<JobId>,
+        /// The requests in order, each with how many of the jobs came of it: a batch is one request for many, and requests
+        /// that are alike in the same second are one, too. Absent in what older programs wrote.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        received: Vec<(Received, u32)>,
     },
     /// Signed requests that repeated an earlier one.
     Replayed {
@@ -30,6 +35,10 @@ pub enum Entry {
         environment: Environment,
         /// The jobs that were answered with.
         jobs: Vec<JobId>,
+        /// The requests in order, each with how many of the jobs came of it: a batch is one request for many, and requests
+        /// that are alike in the same second are one, too. Absent in what older programs wrote.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        received: Vec<(Received, u32)>,
     },
     /// Signed requests that were refused. Of many alike the first is kept, and how many more came until when.
     Refused {
@@ -47,6 +56,9 @@ pub enum Entry {
         times: u64,
         /// When the last of them came.
         until: UnixMillis,
+        /// What the first was. Absent in what older programs wrote.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        received: Option<Received>,
     },
     /// Rows that a person wanted checked again.
     Rechecked {
@@ -321,11 +333,21 @@ impl Entry {
     /// Takes `other` in where both can share a line, and hands it back where not.
     pub(super) fn absorb(&mut self, other: Self) -> Option<Self> {
         match (self, other) {
-            (Self::Admitted { key, environment, jobs }, Self::Admitted { key: k, environment: e, jobs: more })
-            | (Self::Replayed { key, environment, jobs }, Self::Replayed { key: k, environment: e, jobs: more })
-                if *key == k && *environment == e =>
-            {
+            (
+                Self::Admitted { key, environment, jobs, received },
+                Self::Admitted { key: k, environment: e, jobs: more, received: of_more },
+            )
+            | (
+                Self::Replayed { key, environment, jobs, received },
+                Self::Replayed { key: k, environment: e, jobs: more, received: of_more },
+            ) if *key == k && *environment == e => {
                 jobs.extend(more);
+                for (request, its_jobs) in of_more {
+                    match received.last_mut().filter(|(last, _)| *last == request) {
+                        Some((_, jobs)) => *jobs += its_jobs,
+                        None => received.push((request, its_jobs)),
+                    }
+                }
                 None
             }
             (Self::Leased { device, environment, jobs }, Self::Leased { device: d, environment: e, jobs: more })

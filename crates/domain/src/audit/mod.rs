@@ -7,7 +7,11 @@ pub mod block;
 pub mod chain;
 mod describe;
 mod entry;
+mod hash;
+mod received;
 
 pub use actor::Actor;
-pub use block::{Block, BlockHash, Draft};
+pub use block::{Block, Draft};
 pub use entry::{Entry, Line, Requeued, TEXT_CHARS};
+pub use hash::Sha256Hash;
+pub use received::Received;

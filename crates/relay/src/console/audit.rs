@@ -89,8 +89,7 @@ pub(super) async fn find(
     loop {
         let page = state.store.audit_blocks(account, BlockRange::Before(before), BLOCKS).await?;
         for block in &page {
-            let lines = block.lines().map_err(|error| StoreError::Corrupt(format!("audit record {}: {error}", block.seq)))?;
-            entries.extend(lines.into_iter().rev().filter(|line| fits(line)).map(|line| (block.seq, line)));
+            add_fitting(&mut entries, block, &fits)?;
             before = block.seq;
             looked_at += 1;
             bytes += block.entries.get().len();
@@ -107,13 +106,37 @@ pub(super) async fn find(
     }
 }
 
+/// The entries of one record that fit.
+pub(super) async fn of_record(
+    state: &RelayState,
+    account: AccountId,
+    record: u64,
+    fits: impl Fn(&Line) -> bool,
+) -> Result<Found, StoreError> {
+    let mut blocks = state.store.audit_blocks(account, BlockRange::Before(record.saturating_add(1)), 1).await?;
+    blocks.retain(|block| block.seq == record);
+    let mut entries = Vec::new();
+    for block in &blocks {
+        add_fitting(&mut entries, block, &fits)?;
+    }
+    Ok(Found { entries, next: None })
+}
+
+fn add_fitting(entries: &mut Vec<(u64, Line)>, block: &Block, fits: impl Fn(&Line) -> bool) -> Result<(), StoreError> {
+    let lines = block.lines().map_err(|error| StoreError::Corrupt(format!("audit record {}: {error}", block.seq)))?;
+    entries.extend(lines.into_iter().rev().filter(|line| fits(line)).map(|line| (block.seq, line)));
+    Ok(())
+}
+
+/// Whether the record says it somewhere: an id, a name, the hash of a request's body.
+pub(super) fn is_about(line: &Line, text: &str) -> bool {
+    text.is_empty() || serde_json::to_string(line).is_ok_and(|line| line.contains(text))
+}
+
 /// `GET /console/{account}/audit`
 pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, Query(wanted): Query<Wanted>) -> Result<Response, Fault> {
     let account = signed_in.account();
-    let fits = |line: &Line| {
-        (wanted.kind.is_empty() || line.entry.kind() == wanted.kind)
-            && (wanted.about.is_empty() || serde_json::to_string(line).is_ok_and(|line| line.contains(&wanted.about)))
-    };
+    let fits = |line: &Line| (wanted.kind.is_empty() || line.entry.kind() == wanted.kind) && is_about(line, &wanted.about);
     let found = find(&state, account, wanted.before, fits).await?;
     let (ends, soundness) = check_latest(&state, account).await?;
     let path = signed_in.path(AUDIT);

@@ -33,6 +33,7 @@ mod page;
 mod passphrase;
 mod people;
 mod place;
+mod received;
 mod requests;
 mod rows;
 mod settings;

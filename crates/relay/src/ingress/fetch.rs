@@ -44,7 +44,7 @@ pub(super) async fn admit(
     let started = Instant::now();
     let key = &caller.key;
     let signed = (&key.key_id, nonce, caller.timestamp_seconds);
-    let request = AdmissionRequest::new((key.account, key.environment), signed, payload, caller.received_at);
+    let request = AdmissionRequest::new((key.account, key.environment), signed, payload, caller.received_at).received_as(caller.received);
     let answer = state.store.admit(request).await.map_err(|error| (None, error.into()))?;
     state.metrics.admitted(word(&answer.admission), started.elapsed().as_secs_f64());
     let standing = answer.standing;

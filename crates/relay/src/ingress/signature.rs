@@ -11,19 +11,19 @@ use axum::http::{Method, header};
 use bytes::Bytes;
 use domain::Month;
 use domain::admission::{NonceFact, Standing};
+use domain::audit::Received;
 use protocol::fetch_request::MAX_BODY_BYTES;
 use protocol::key::Scope;
 use protocol::signature::{CallerHeaders, HeaderFault, HeaderFaultKind, SignedTarget};
 use protocol::strict_json::StrictValue;
 use protocol::{FetchRequest, UnixMillis};
-use sha2::{Digest, Sha256};
 
 use crate::body::{Place, Sender, WholeBody};
 use crate::edge;
 use crate::ingress::credentials;
 use crate::ingress::limits::Limits;
 use crate::keys::{CachedKey, SignedWith};
-use crate::problem::{Received, Refusal, Refused};
+use crate::problem::{self, Refusal, Refused};
 use crate::rate::{Burst, BurstStanding};
 use crate::refusals::{Proven, Unproven, Witness};
 use crate::state::Shared;
@@ -43,6 +43,7 @@ pub(crate) struct Caller {
     pub(crate) nonce: String,
     pub(crate) timestamp_seconds: i64,
     pub(crate) received_at: UnixMillis,
+    pub(crate) received: Received,
     pub(crate) burst: Option<BurstStanding>,
 }
 
@@ -161,6 +162,7 @@ async fn authenticate(
     let path_and_query = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let target = SignedTarget::of(method.as_str(), path_and_query);
     let (found, received_at) = (state.keys.find(headers.key_id).await, state.now());
+    let received = Received::new(body, headers.timestamp_seconds());
     // An unknown key takes the way of a known one, up to the same answer.
     let signed_with = found.value.verify(target, headers, body, received_at).filter(|_| found.is_known);
     let key = found.value;
@@ -168,25 +170,23 @@ async fn authenticate(
         Ok(()) => Some(signed_with),
         Err(fault) => {
             credentials::note(&key, fault);
-            let proven = Proven::new(&key, headers.nonce, method.as_str(), parts.uri.path());
+            let proven = Proven::new(&key, headers.nonce, (method.as_str(), parts.uri.path()), received);
             state.refusals.in_terms(&proven, fault, received_at);
             None
         }
     });
     let Some(signed_with) = judged.flatten() else {
-        let body_sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(body));
-        let unproven = Unproven::new(received_at, headers, (method.as_str(), path_and_query), body, &body_sha256);
+        let unproven = Unproven::new(received_at, headers, (method.as_str(), path_and_query), body, received);
         state.refusals.unproven(found.is_known.then_some(key.account), unproven);
-        let received = Received { body_bytes: body.len(), body_sha256, base: target.recipe() };
-        return Err(Refused(None, Refusal::InvalidCredentials(received)));
+        let told = problem::Received { body_bytes: body.len(), body_sha256: received.body_sha256.to_string(), base: target.recipe() };
+        return Err(Refused(None, Refusal::InvalidCredentials(told)));
     };
-    let timestamp_seconds = headers.timestamp_seconds();
+    let timestamp_seconds = received.timestamp_seconds;
     let burst = key.burst.as_deref().map(Burst::last);
-    let mut caller = Caller { key, signed_with, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, burst };
+    let mut caller = Caller { key, signed_with, nonce: headers.nonce.to_owned(), timestamp_seconds, received_at, received, burst };
     if let Err(stale) = state.store.settings().window.check(timestamp_seconds, received_at.seconds()) {
         // Signed by whoever has the secret, but perhaps sent by somebody who saw it long ago: nothing of it is written.
-        let body_sha256 = data_encoding::HEXLOWER.encode(&Sha256::digest(body));
-        let unproven = Unproven::new(received_at, headers, (method.as_str(), path_and_query), body, &body_sha256);
+        let unproven = Unproven::new(received_at, headers, (method.as_str(), path_and_query), body, received);
         state.refusals.unproven(Some(caller.key.account), unproven.stale());
         return Err(caller.refused(state, stale_timestamp(stale.to_string(), received_at)).await);
     }
@@ -212,7 +212,7 @@ fn stale_timestamp(mut detail: String, server_time: UnixMillis) -> Refusal {
 impl Caller {
     /// Who sent a request to this target.
     pub(crate) fn proven(&self, method: &str, path: &str) -> Proven {
-        Proven::new(&self.key, &self.nonce, method, path)
+        Proven::new(&self.key, &self.nonce, (method, path), self.received)
     }
 
     /// A refusal of a request whose sender is known: it tells their limits, as every answer to them does.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::audit::{Entry, Line};
+use domain::audit::{Entry, Line, Received};
 use protocol::{AccountId, KeyId, ProblemCode, UnixMillis};
 
 use crate::keys::CachedKey;
@@ -24,11 +24,12 @@ pub(crate) struct Proven {
     pub(crate) nonce: String,
     /// Method and path.
     pub(crate) target: String,
+    pub(crate) received: Received,
 }
 
 impl Proven {
-    pub(crate) fn new(key: &CachedKey, nonce: &str, method: &str, path: &str) -> Self {
-        Self { account: key.account, key: key.key_id.clone(), nonce: nonce.to_owned(), target: format!("{method} {path}") }
+    pub(crate) fn new(key: &CachedKey, nonce: &str, (method, path): (&str, &str), received: Received) -> Self {
+        Self { account: key.account, key: key.key_id.clone(), nonce: nonce.to_owned(), target: format!("{method} {path}"), received }
     }
 }
 
@@ -75,6 +76,7 @@ impl Gathered {
             nonce: proven.nonce.clone(),
             times: 1,
             until: now,
+            received: Some(proven.received),
         };
         waiting.add(Line { at: now, entry: refused });
     }
@@ -142,7 +144,7 @@ mod tests {
 
     fn by(key: &str) -> Proven {
         let target = "POST /api/links/fetch".to_owned();
-        Proven { account: ACCOUNT, key: key.parse().unwrap(), nonce: "a nonce".to_owned(), target }
+        Proven { account: ACCOUNT, key: key.parse().unwrap(), nonce: "a nonce".to_owned(), target, received: Received::new(b"{}", 0) }
     }
 
     fn times(line: &Line) -> u64 {

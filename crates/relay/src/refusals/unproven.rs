@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::audit::Received;
 use protocol::signature::mistakes::{self, Attempt};
 use protocol::signature::{CallerHeaders, SignedTarget};
 use protocol::{AccountId, UnixMillis};
@@ -25,11 +26,10 @@ pub(crate) struct Unproven {
     pub(crate) key_id: String,
     /// Method, and path with query.
     pub(crate) target: (String, String),
-    pub(crate) timestamp: String,
+    timestamp: String,
     pub(crate) nonce: String,
     signature: [u8; 32],
-    pub(crate) body_bytes: usize,
-    pub(crate) body_sha256: String,
+    pub(crate) received: Received,
     body: Option<Bytes>,
     is_stale: bool,
 }
@@ -40,7 +40,7 @@ impl Unproven {
         headers: &CallerHeaders<'_>,
         (method, target): (&str, &str),
         body: &Bytes,
-        body_sha256: &str,
+        received: Received,
     ) -> Self {
         Self {
             at,
@@ -49,8 +49,7 @@ impl Unproven {
             timestamp: headers.timestamp.to_owned(),
             nonce: headers.nonce.to_owned(),
             signature: headers.signature,
-            body_bytes: body.len(),
-            body_sha256: body_sha256.to_owned(),
+            received,
             // Of its own: the bytes that arrived belong to a buffer which is counted elsewhere.
             body: (body.len() <= BODY_BYTES).then(|| Bytes::copy_from_slice(body)),
             is_stale: false,
@@ -60,6 +59,12 @@ impl Unproven {
     /// The signature is right, and the timestamp off the window.
     pub(crate) fn stale(self) -> Self {
         Self { is_stale: true, ..self }
+    }
+
+    /// Whether its key, target, nonce, timestamp or the hash of its body have this in them.
+    pub(crate) fn is_about(&self, text: &str) -> bool {
+        let hash = self.received.body_sha256.to_string();
+        [&self.key_id, &self.target.0, &self.target.1, &self.nonce, &self.timestamp, &hash].iter().any(|known| known.contains(text))
     }
 
     /// How the parts were joined.
@@ -151,7 +156,13 @@ mod tests {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(&data_encoding::HEXLOWER.decode(signature.as_bytes()).unwrap());
         let headers = CallerHeaders { key_id: key_id.as_str(), timestamp: "1779753600", nonce: "aaaaaaaaaaaaaaaa", signature: bytes };
-        Unproven::new(UnixMillis(0), &headers, ("POST", "/api/links/fetch"), &Bytes::copy_from_slice(received), "")
+        Unproven::new(
+            UnixMillis(0),
+            &headers,
+            ("POST", "/api/links/fetch"),
+            &Bytes::copy_from_slice(received),
+            Received::new(received, 1_779_753_600),
+        )
     }
 
     #[test]
@@ -177,7 +188,7 @@ mod tests {
         }
         ring.add(account(2), unproven(&secret, b"{}", b"x"));
         assert_eq!((ring.of(account(1)).len(), ring.of(account(2)).len()), (MOST_OF_ONE, 1));
-        assert_eq!(ring.of(account(1))[0].body_bytes, 2, "the newest is first");
+        assert_eq!(ring.of(account(1))[0].received.body_bytes, 2, "the newest is first");
         for n in 0..2 * u32::try_from(MOST).unwrap() {
             ring.add(account(n), unproven(&secret, b"{}", b"x"));
         }

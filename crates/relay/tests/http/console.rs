@@ -38,6 +38,7 @@ mod linking;
 mod oidc;
 mod people;
 pub(crate) mod rights;
+mod requests;
 mod rows;
 mod settings;
 mod sign_in;
@@ -95,66 +96,60 @@ async fn only_reading_and_forms_reach_the_console() {
     assert_eq!(methods, BTreeSet::from(["GET", "POST"]));
 }
 
-#[tokio::test]
-async fn every_page_of_an_account_sends_a_stranger_to_the_sign_in_and_takes_no_form() {
-    let stage = Stage::new().await;
-    stage.owner("ada").await;
-    let mut stranger = Browser::new(stage.address());
-    let mut seen = 0;
-    for (method, path) in pages().into_iter().filter(|(_, path)| path.starts_with("/console/")) {
-        let path = filled(path, &stage.relay);
-        let answer = if method == "GET" { stranger.get(&path).await } else { stranger.post(&path, &[]).await };
-        let to = answer.header("location").unwrap_or_default();
-        assert!(answer.status == 303 && to.starts_with("/sign-in"), "{method} {path}: {} {to}", answer.status);
-        seen += 1;
+on_both_databases! {
+    async fn every_page_of_an_account_sends_a_stranger_to_the_sign_in_and_takes_no_form(stage) {
+        stage.owner("ada").await;
+        let mut stranger = Browser::new(stage.address());
+        let mut seen = 0;
+        for (method, path) in pages().into_iter().filter(|(_, path)| path.starts_with("/console/")) {
+            let path = filled(path, &stage.relay);
+            let answer = if method == "GET" { stranger.get(&path).await } else { stranger.post(&path, &[]).await };
+            let to = answer.header("location").unwrap_or_default();
+            assert!(answer.status == 303 && to.starts_with("/sign-in"), "{method} {path}: {} {to}", answer.status);
+            seen += 1;
+        }
+        assert!(seen > 5);
     }
-    assert!(seen > 5);
-}
 
-#[tokio::test]
-async fn every_page_goes_out_with_the_headers_of_a_page() {
-    let stage = Stage::new().await;
-    let mut owner = stage.owner("ada").await;
-    let mut stranger = Browser::new(stage.address());
-    for (_, path) in pages().into_iter().filter(|(method, _)| *method == "GET") {
-        let path = filled(path, &stage.relay);
-        for browser in [&mut stranger, &mut owner] {
-            let answer = browser.get(&path).await;
-            let policy = answer.header("content-security-policy").unwrap_or_default();
-            assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
-            assert!(!policy.contains("unsafe"), "{path}");
-            for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin"), ("cache-control", "no-store")]
-            {
-                assert_eq!(answer.header(name), Some(value), "{path}");
+    async fn every_page_goes_out_with_the_headers_of_a_page(stage) {
+        let mut owner = stage.owner("ada").await;
+        let mut stranger = Browser::new(stage.address());
+        for (_, path) in pages().into_iter().filter(|(method, _)| *method == "GET") {
+            let path = filled(path, &stage.relay);
+            for browser in [&mut stranger, &mut owner] {
+                let answer = browser.get(&path).await;
+                let policy = answer.header("content-security-policy").unwrap_or_default();
+                assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+                assert!(!policy.contains("unsafe"), "{path}");
+                for (name, value) in [("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin"), ("cache-control", "no-store")]
+                {
+                    assert_eq!(answer.header(name), Some(value), "{path}");
+                }
+                assert!(!answer.text().contains("<script>") && !answer.text().contains(" style="), "{path}");
             }
-            assert!(!answer.text().contains("<script>") && !answer.text().contains(" style="), "{path}");
         }
     }
-}
 
-#[tokio::test]
-async fn what_is_missing_is_said_to_a_person() {
-    let stage = Stage::new().await;
-    let mut owner = stage.owner("ada").await;
-    for path in [stage.console("/people/op_x"), "/console/acc_00000000000000000000000000000000/people".to_owned(), "/console/x".to_owned()]
-    {
-        let answer = owner.get(&path).await;
-        assert_eq!((answer.status, answer.header("content-type")), (404, Some("text/html; charset=utf-8")), "{path}");
-        assert!(answer.text().contains("Nothing is here"), "{path}");
+    async fn what_is_missing_is_said_to_a_person(stage) {
+        let mut owner = stage.owner("ada").await;
+        for path in [stage.console("/people/op_x"), "/console/acc_00000000000000000000000000000000/people".to_owned(), "/console/x".to_owned()]
+        {
+            let answer = owner.get(&path).await;
+            assert_eq!((answer.status, answer.header("content-type")), (404, Some("text/html; charset=utf-8")), "{path}");
+            assert!(answer.text().contains("Nothing is here"), "{path}");
+        }
+        let wrong = owner.post("/accounts", &[]).await;
+        assert_eq!((wrong.status, wrong.header("content-type")), (405, Some("text/html; charset=utf-8")));
     }
-    let wrong = owner.post("/accounts", &[]).await;
-    assert_eq!((wrong.status, wrong.header("content-type")), (405, Some("text/html; charset=utf-8")));
-}
 
-#[tokio::test]
-async fn another_account_s_pages_are_not_there() {
-    let stage = Stage::new().await;
-    let mut owner = stage.owner("ada").await;
-    let other = stage.relay.store().create_account("Zebra Ltd", "unlimited", stage.now()).await.unwrap().unwrap();
-    for (method, path) in pages().into_iter().filter(|(_, path)| path.starts_with("/console/")) {
-        let path = filled(path, &stage.relay).replace(&stage.relay.account().to_string(), &other.id.to_string());
-        let answer = if method == "GET" { owner.get(&path).await } else { owner.post(&path, &[]).await };
-        assert_eq!(answer.status, 404, "{method} {path}");
-        assert!(!answer.text().contains("Zebra"), "{method} {path}");
+    async fn another_account_s_pages_are_not_there(stage) {
+        let mut owner = stage.owner("ada").await;
+        let other = stage.relay.store().create_account("Zebra Ltd", "unlimited", stage.now()).await.unwrap().unwrap();
+        for (method, path) in pages().into_iter().filter(|(_, path)| path.starts_with("/console/")) {
+            let path = filled(path, &stage.relay).replace(&stage.relay.account().to_string(), &other.id.to_string());
+            let answer = if method == "GET" { owner.get(&path).await } else { owner.post(&path, &[]).await };
+            assert_eq!(answer.status, 404, "{method} {path}");
+            assert!(!answer.text().contains("Zebra"), "{method} {path}");
+        }
     }
 }

@@ -53,6 +53,7 @@ pub(crate) struct Stage {
     /// A live key of the relay's own account, which has no limits.
     pub(crate) key: Key,
     pub(crate) folder: tempfile::TempDir,
+    database: DatabaseUrl,
     next: AtomicU32,
 }
 
@@ -91,16 +92,26 @@ impl Stage {
         config.link_interval_seconds = 0;
         config.clock = Arc::<ManualClock>::clone(&clock);
         change(&mut config);
+        let database = config.database.clone();
         let relay = Relay::start(config).await.unwrap();
         let key = make_key(&relay, relay.account(), Environment::Live).await;
-        Self { relay, clock, key, folder, next: AtomicU32::new(0) }
+        Self { relay, clock, key, folder, database, next: AtomicU32::new(0) }
     }
 
     /// Stops the relay and starts one on the same data.
     pub(crate) async fn restart(self) -> Self {
-        let Self { relay, clock, key, folder, next } = self;
+        self.restart_with(|_| ()).await
+    }
+
+    /// As [`Self::restart`], with a configuration that differs from the usual one.
+    pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Config)) -> Self {
+        let Self { relay, clock, key, folder, database, next } = self;
         relay.shutdown().await;
-        let again = Self::on(folder, |_| ()).await;
+        let again = Self::on(folder, |config| {
+            config.database = database;
+            change(config);
+        });
+        let again = again.await;
         again.clock.set(clock.now());
         Self { key, next, ..again }
     }

@@ -2,7 +2,7 @@
 //! number and hash of the last block that went, and the first that stays names them. A transaction of its own for each
 //! account: it locks the head, which everyone else locks last.
 
-use domain::audit::BlockHash;
+use domain::audit::Sha256Hash;
 use domain::retention::MOST_AUDIT_BLOCKS;
 use protocol::{AccountId, UnixMillis};
 
@@ -58,11 +58,11 @@ pub(crate) async fn step(
 struct Old {
     seq: i64,
     at: UnixMillis,
-    hash: BlockHash,
+    hash: Sha256Hash,
 }
 
 impl Old {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self { seq: row.get(0)?, at: row.get(1)?, hash: BlockHash(row.get(2)?) })
+        Ok(Self { seq: row.get(0)?, at: row.get(1)?, hash: Sha256Hash(row.get(2)?) })
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use domain::audit::{Block, BlockHash};
+use domain::audit::{Block, Sha256Hash};
 use protocol::UnixMillis;
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
@@ -57,7 +57,7 @@ fn add_audit_hash(connection: &Connection) -> Result<(), StoreError> {
     let deterministic = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     Ok(connection.create_scalar_function("audit_hash", 5, deterministic, |arguments| {
         let seq = u64::try_from(arguments.get::<i64>(1)?).unwrap_or_default();
-        let (account, previous, entries) = (arguments.get(0)?, BlockHash(arguments.get(3)?), arguments.get(4)?);
+        let (account, previous, entries) = (arguments.get(0)?, Sha256Hash(arguments.get(3)?), arguments.get(4)?);
         Ok(Block::hash_of(&account, seq, UnixMillis(arguments.get(2)?), &previous, &entries).0)
     })?)
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use anyhow::Context as _;
 use clap::Args;
-use domain::audit::BlockHash;
+use domain::audit::Sha256Hash;
 use domain::audit::chain::{Broken, Place as InChain, Walk};
 use owo_colors::OwoColorize as _;
 use protocol::AccountId;
@@ -49,7 +49,7 @@ impl FromStr for Noted {
         let mut part = || parts.next().ok_or("expected ACCOUNT_ID:NUMBER:HASH");
         let account = part()?.parse().map_err(|error| format!("{error}"))?;
         let seq = part()?.parse().map_err(|error| format!("the number: {error}"))?;
-        let hash: BlockHash = part()?.parse().map_err(|error| format!("the hash: {error}"))?;
+        let hash: Sha256Hash = part()?.parse().map_err(|error| format!("the hash: {error}"))?;
         Ok(Self(account, InChain { seq, hash }))
     }
 }

@@ -105,72 +105,66 @@ async fn expect(stage: &Stage, kind: &str, words: &str) {
     assert!(found, "no {kind} says {words:?}: {:#?}", lines.iter().map(|line| line.entry.describe()).collect::<Vec<_>>());
 }
 
-#[tokio::test]
-async fn what_owners_decide_about_people_is_kept_with_who_decided() {
-    let stage = Stage::new().await;
-    let mut ada = stage.owner("ada").await;
-    expect(&stage, "operator_changed", "machine changed operator whoever opens it: a set-up link was made").await;
-    let by = format!("operator {} changed operator", id_of(&stage, "ada").await);
-    member(&mut ada, &stage, "bea", "viewer").await;
-    expect(&stage, "operator_changed", &format!("{by} bea@company.example: invited as viewer")).await;
-    let bea = id_of(&stage, "bea").await;
-    expect(&stage, "operator_changed", &format!("operator {bea} changed operator {bea}: joined as viewer")).await;
-    ada.post(&stage.console(&format!("/people/{bea}/role")), &[("role", "owner")]).await;
-    expect(&stage, "operator_changed", &format!("{by} {bea}: owner instead of viewer")).await;
-    ada.post(&stage.console(&format!("/people/{bea}/remove")), &[]).await;
-    expect(&stage, "operator_changed", &format!("{by} {bea}: removed, was owner")).await;
-    invite(&mut ada, &stage, "cleo", "viewer").await;
-    let id = stage.relay.store().invitations(stage.relay.account(), stage.now()).await.unwrap()[0].id;
-    ada.post(&stage.console(&format!("/people/invitations/{id}/withdraw")), &[]).await;
-    expect(&stage, "operator_changed", &format!("{by} cleo@company.example: invitation withdrawn")).await;
-}
-
-#[tokio::test]
-async fn what_people_do_with_their_own_way_in_is_kept() {
-    let stage = Stage::new().await;
-    let mut ada = stage.owner("ada").await;
-    let id = id_of(&stage, "ada").await;
-    let mut elsewhere = Browser::new(stage.address());
-    let fields = [("email", "ada@company.example"), ("passphrase", PASSPHRASE)];
-    elsewhere.post("/sign-in", &fields).await;
-    expect(&stage, "signed_in", &format!("operator {id} signed in by passphrase from 127.0.0.1")).await;
-    elsewhere.post("/sign-out", &[]).await;
-    expect(&stage, "signed_out", &format!("operator {id} was signed out")).await;
-    let new = "another horse entirely";
-    ada.post("/me/passphrase", &[("current", PASSPHRASE), ("passphrase", new), ("repeated", new)]).await;
-    expect(&stage, "operator_changed", "new passphrase, every session ended").await;
-}
-
-#[tokio::test]
-async fn a_device_s_new_name_is_kept() {
-    let stage = Stage::new().await;
-    let mut ada = stage.owner("ada").await;
-    let desk = stage.desk().await;
-    ada.post(&stage.console(&format!("/devices/{}/rename", desk.id)), &[("name", "studio")]).await;
-    expect(&stage, "device_renamed", "studio").await;
-}
-
-#[tokio::test]
-async fn refused_sign_ins_are_kept_together_and_strangers_leave_nothing() {
-    let stage = Stage::new().await;
-    stage.owner("ada").await;
-    let before = stage.relay.store().audit_ends(stage.relay.account()).await.unwrap().head.seq;
-    for email in ["ada@company.example", "nobody@company.example"] {
-        for _ in 0..8 {
-            Browser::new(stage.address()).post("/sign-in", &[("email", email), ("passphrase", "wrong horse battery")]).await;
-        }
+on_both_databases! {
+    async fn what_owners_decide_about_people_is_kept_with_who_decided(stage) {
+        let mut ada = stage.owner("ada").await;
+        expect(&stage, "operator_changed", "machine changed operator whoever opens it: a set-up link was made").await;
+        let by = format!("operator {} changed operator", id_of(&stage, "ada").await);
+        member(&mut ada, &stage, "bea", "viewer").await;
+        expect(&stage, "operator_changed", &format!("{by} bea@company.example: invited as viewer")).await;
+        let bea = id_of(&stage, "bea").await;
+        expect(&stage, "operator_changed", &format!("operator {bea} changed operator {bea}: joined as viewer")).await;
+        ada.post(&stage.console(&format!("/people/{bea}/role")), &[("role", "owner")]).await;
+        expect(&stage, "operator_changed", &format!("{by} {bea}: owner instead of viewer")).await;
+        ada.post(&stage.console(&format!("/people/{bea}/remove")), &[]).await;
+        expect(&stage, "operator_changed", &format!("{by} {bea}: removed, was owner")).await;
+        invite(&mut ada, &stage, "cleo", "viewer").await;
+        let id = stage.relay.store().invitations(stage.relay.account(), stage.now()).await.unwrap()[0].id;
+        ada.post(&stage.console(&format!("/people/invitations/{id}/withdraw")), &[]).await;
+        expect(&stage, "operator_changed", &format!("{by} cleo@company.example: invitation withdrawn")).await;
     }
-    // What waits to be written is written when a relay ends.
-    let stage = stage.restart().await;
-    let refused: Vec<u64> = (recorded(&stage).await.iter())
-        .filter(|line| line.entry.kind() == "sign_in_refused")
-        .map(|line| {
-            assert!(line.entry.describe().contains("wrong passphrase"), "{}", line.entry.describe());
-            line.entry.decisions()
-        })
-        .collect();
-    assert!(refused.iter().sum::<u64>() == 8 && refused.len() <= 2, "{refused:?}");
-    let after = stage.relay.store().audit_ends(stage.relay.account()).await.unwrap().head.seq;
-    // The key that a stage makes at its start is one.
-    assert!(after - before <= 3, "{before} {after}");
+
+    async fn what_people_do_with_their_own_way_in_is_kept(stage) {
+        let mut ada = stage.owner("ada").await;
+        let id = id_of(&stage, "ada").await;
+        let mut elsewhere = Browser::new(stage.address());
+        let fields = [("email", "ada@company.example"), ("passphrase", PASSPHRASE)];
+        elsewhere.post("/sign-in", &fields).await;
+        expect(&stage, "signed_in", &format!("operator {id} signed in by passphrase from 127.0.0.1")).await;
+        elsewhere.post("/sign-out", &[]).await;
+        expect(&stage, "signed_out", &format!("operator {id} was signed out")).await;
+        let new = "another horse entirely";
+        ada.post("/me/passphrase", &[("current", PASSPHRASE), ("passphrase", new), ("repeated", new)]).await;
+        expect(&stage, "operator_changed", "new passphrase, every session ended").await;
+    }
+
+    async fn a_device_s_new_name_is_kept(stage) {
+        let mut ada = stage.owner("ada").await;
+        let desk = stage.desk().await;
+        ada.post(&stage.console(&format!("/devices/{}/rename", desk.id)), &[("name", "studio")]).await;
+        expect(&stage, "device_renamed", "studio").await;
+    }
+
+    async fn refused_sign_ins_are_kept_together_and_strangers_leave_nothing(stage) {
+        stage.owner("ada").await;
+        let before = stage.relay.store().audit_ends(stage.relay.account()).await.unwrap().head.seq;
+        for email in ["ada@company.example", "nobody@company.example"] {
+            for _ in 0..8 {
+                Browser::new(stage.address()).post("/sign-in", &[("email", email), ("passphrase", "wrong horse battery")]).await;
+            }
+        }
+        // What waits to be written is written when a relay ends.
+        let stage = stage.restart().await;
+        let refused: Vec<u64> = (recorded(&stage).await.iter())
+            .filter(|line| line.entry.kind() == "sign_in_refused")
+            .map(|line| {
+                assert!(line.entry.describe().contains("wrong passphrase"), "{}", line.entry.describe());
+                line.entry.decisions()
+            })
+            .collect();
+        assert!(refused.iter().sum::<u64>() == 8 && refused.len() <= 2, "{refused:?}");
+        let after = stage.relay.store().audit_ends(stage.relay.account()).await.unwrap().head.seq;
+        // The key that a stage makes at its start is one.
+        assert!(after - before <= 3, "{before} {after}");
+    }
 }

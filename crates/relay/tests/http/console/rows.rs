@@ -15,89 +15,81 @@ fn row_path(stage: &Stage, row: &str) -> String {
     stage.console(&format!("/rows/live/csv/{}", encoded(row)))
 }
 
-#[tokio::test]
-async fn what_a_stranger_wrote_is_text_on_every_page() {
-    let stage = Stage::new().await;
-    let mut owner = stage.owner("ada").await;
-    let url = "https://trk.example/?x=%3Cscript%3E&y=<script>alert(1)</script>";
-    assert_eq!(typed(&stage, &mut owner, EVIL, url).await, 303);
-    let pages = [stage.console("/rows"), row_path(&stage, EVIL), stage.console("/jobs"), stage.console(""), stage.console("/start")];
-    for page in pages {
-        let answer = owner.get(&page).await;
-        let text = answer.text();
-        assert_eq!(answer.status, 200, "{page}: {text}");
-        assert!(!text.contains("<img src=x") && !text.contains("<script>alert"), "{page}: {text}");
+on_both_databases! {
+    async fn what_a_stranger_wrote_is_text_on_every_page(stage) {
+        let mut owner = stage.owner("ada").await;
+        let url = "https://trk.example/?x=%3Cscript%3E&y=<script>alert(1)</script>";
+        assert_eq!(typed(&stage, &mut owner, EVIL, url).await, 303);
+        let pages = [stage.console("/rows"), row_path(&stage, EVIL), stage.console("/jobs"), stage.console(""), stage.console("/start")];
+        for page in pages {
+            let answer = owner.get(&page).await;
+            let text = answer.text();
+            assert_eq!(answer.status, 200, "{page}: {text}");
+            assert!(!text.contains("<img src=x") && !text.contains("<script>alert"), "{page}: {text}");
+        }
+        assert!(owner.get(&stage.console("/rows")).await.text().contains("&lt;img src=x onerror=alert(1)&gt;&quot;"));
     }
-    assert!(owner.get(&stage.console("/rows")).await.text().contains("&lt;img src=x onerror=alert(1)&gt;&quot;"));
-}
 
-#[tokio::test]
-async fn only_web_addresses_are_taken_in() {
-    let stage = Stage::new().await;
-    let mut owner = stage.owner("ada").await;
-    for url in ["javascript:alert(1)", "data:text/html,x", "//a.example", "https://a.example/{macro}", ""] {
-        assert_eq!(typed(&stage, &mut owner, "a", url).await, 422, "{url}");
+    async fn only_web_addresses_are_taken_in(stage) {
+        let mut owner = stage.owner("ada").await;
+        for url in ["javascript:alert(1)", "data:text/html,x", "//a.example", "https://a.example/{macro}", ""] {
+            assert_eq!(typed(&stage, &mut owner, "a", url).await, 422, "{url}");
+        }
     }
-}
 
-#[tokio::test]
-async fn a_file_is_looked_at_line_by_line_and_taken_in_once() {
-    let stage = Stage::new().await;
-    let mut owner = stage.owner("ada").await;
-    let import = stage.console("/rows/import");
-    let broken = owner.post(&import, &[("csv", "row id,tracking url\na,https://t.example/1\nb,javascript:alert(1)\n")]).await;
-    assert!(broken.text().contains("1 of 2 lines cannot be read"), "{}", broken.text());
-    let csv = "row id,tracking url,offer,required\n=1+1,https://t.example/1,Shoes,gclid\nb,https://t.example/2,,\n";
-    let looked = owner.post(&import, &[("csv", csv)]).await;
-    assert!(looked.text().contains("Import 2 rows"), "{}", looked.text());
-    let fields =
-        [("csv", csv), ("step", "go"), ("import", "t1"), ("row", "0"), ("url", "1"), ("domain", ""), ("offer", "2"), ("required", "3")];
-    for _ in 0..2 {
-        let taken = owner.post(&import, &fields).await;
-        assert_eq!(taken.status, 303, "{}", taken.text());
+    async fn a_file_is_looked_at_line_by_line_and_taken_in_once(stage) {
+        let mut owner = stage.owner("ada").await;
+        let import = stage.console("/rows/import");
+        let broken = owner.post(&import, &[("csv", "row id,tracking url\na,https://t.example/1\nb,javascript:alert(1)\n")]).await;
+        assert!(broken.text().contains("1 of 2 lines cannot be read"), "{}", broken.text());
+        let csv = "row id,tracking url,offer,required\n=1+1,https://t.example/1,Shoes,gclid\nb,https://t.example/2,,\n";
+        let looked = owner.post(&import, &[("csv", csv)]).await;
+        assert!(looked.text().contains("Import 2 rows"), "{}", looked.text());
+        let fields =
+            [("csv", csv), ("step", "go"), ("import", "t1"), ("row", "0"), ("url", "1"), ("domain", ""), ("offer", "2"), ("required", "3")];
+        for _ in 0..2 {
+            let taken = owner.post(&import, &fields).await;
+            assert_eq!(taken.status, 303, "{}", taken.text());
+        }
+        assert_eq!(stage.relay.store().queue_head(stage.relay.account()).await.unwrap().waiting, 2);
+        let page = owner.get(&row_path(&stage, "=1+1")).await;
+        assert!(page.text().contains("Shoes") && page.text().contains("gclid"), "{}", page.text());
     }
-    assert_eq!(stage.relay.store().queue_head(stage.relay.account()).await.unwrap().waiting, 2);
-    let page = owner.get(&row_path(&stage, "=1+1")).await;
-    assert!(page.text().contains("Shoes") && page.text().contains("gclid"), "{}", page.text());
-}
 
-#[tokio::test]
-async fn files_open_in_a_spreadsheet_as_text() {
-    let stage = Stage::new().await;
-    let mut owner = stage.owner("ada").await;
-    for row in ["=1+1", "+1", "-1", "@SUM(A1)", "plain"] {
-        assert_eq!(typed(&stage, &mut owner, row, "https://trk.example/1").await, 303);
+    async fn files_open_in_a_spreadsheet_as_text(stage) {
+        let mut owner = stage.owner("ada").await;
+        for row in ["=1+1", "+1", "-1", "@SUM(A1)", "plain"] {
+            assert_eq!(typed(&stage, &mut owner, row, "https://trk.example/1").await, 303);
+        }
+        let csv = owner.get(&stage.console("/rows/export.csv")).await;
+        assert!(csv.header("content-disposition").unwrap().contains("link-peeler-rows.csv"));
+        let text = csv.text();
+        let rows: Vec<&str> = text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+        assert_eq!(rows, ["'+1", "'-1", "'=1+1", "'@SUM(A1)", "plain"]);
+        let json: Vec<protocol::Row> = serde_json::from_str(&owner.get(&stage.console("/rows/export.json")).await.text()).unwrap();
+        assert_eq!(json.len(), 5);
+        let lines = owner.get(&stage.console("/rows/export.ndjson?q=plain")).await.text();
+        assert_eq!(lines.lines().count(), 1, "{lines}");
     }
-    let csv = owner.get(&stage.console("/rows/export.csv")).await;
-    assert!(csv.header("content-disposition").unwrap().contains("link-peeler-rows.csv"));
-    let text = csv.text();
-    let rows: Vec<&str> = text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
-    assert_eq!(rows, ["'+1", "'-1", "'=1+1", "'@SUM(A1)", "plain"]);
-    let json: Vec<protocol::Row> = serde_json::from_str(&owner.get(&stage.console("/rows/export.json")).await.text()).unwrap();
-    assert_eq!(json.len(), 5);
-    let lines = owner.get(&stage.console("/rows/export.ndjson?q=plain")).await.text();
-    assert_eq!(lines.lines().count(), 1, "{lines}");
-}
 
-#[tokio::test]
-async fn a_person_skips_takes_in_and_expects() {
-    let stage = Stage::new().await;
-    let mut owner = stage.owner("ada").await;
-    typed(&stage, &mut owner, "a", "https://trk.example/1").await;
-    let (act, page) = (stage.console("/rows/act"), row_path(&stage, "a"));
-    let asked = owner.post(&act, &[("row", "live/csv/a"), ("act", "skip")]).await;
-    assert!(asked.status == 200 && asked.text().contains("Skip a?"), "{}", asked.text());
-    let skipped = owner.post(&act, &[("row", "live/csv/a"), ("act", "skip"), ("reason", "paused until June")]).await;
-    assert_eq!(skipped.status, 303, "{}", skipped.text());
-    assert!(owner.get(&page).await.text().contains("paused until June"));
-    assert_eq!(owner.post(&act, &[("row", "live/csv/a"), ("act", "unskip")]).await.status, 303);
-    let expect = stage.console("/rows/edit/live/csv/a/expect");
-    let wrong = owner.post(&expect, &[("domain", "https://shop.example/"), ("parameters", ""), ("accepted", "")]).await;
-    assert!(wrong.status == 422 && wrong.text().contains("aria-invalid"), "{}", wrong.text());
-    let right = owner.post(&expect, &[("domain", "shop.example"), ("parameters", "gclid\nsub=7"), ("accepted", "")]).await;
-    assert_eq!(right.status, 303, "{}", right.text());
-    let text = owner.get(&page).await.text();
-    assert!(text.contains("shop.example") && text.contains("gclid\nsub=7"), "{text}");
+    async fn a_person_skips_takes_in_and_expects(stage) {
+        let mut owner = stage.owner("ada").await;
+        typed(&stage, &mut owner, "a", "https://trk.example/1").await;
+        let (act, page) = (stage.console("/rows/act"), row_path(&stage, "a"));
+        let asked = owner.post(&act, &[("row", "live/csv/a"), ("act", "skip")]).await;
+        assert!(asked.status == 200 && asked.text().contains("Skip a?"), "{}", asked.text());
+        let skipped = owner.post(&act, &[("row", "live/csv/a"), ("act", "skip"), ("reason", "paused until June")]).await;
+        assert_eq!(skipped.status, 303, "{}", skipped.text());
+        assert!(owner.get(&page).await.text().contains("paused until June"));
+        assert_eq!(owner.post(&act, &[("row", "live/csv/a"), ("act", "unskip")]).await.status, 303);
+        let expect = stage.console("/rows/edit/live/csv/a/expect");
+        let wrong = owner.post(&expect, &[("domain", "https://shop.example/"), ("parameters", ""), ("accepted", "")]).await;
+        assert!(wrong.status == 422 && wrong.text().contains("aria-invalid"), "{}", wrong.text());
+        let right = owner.post(&expect, &[("domain", "shop.example"), ("parameters", "gclid\nsub=7"), ("accepted", "")]).await;
+        assert_eq!(right.status, 303, "{}", right.text());
+        let text = owner.get(&page).await.text();
+        assert!(text.contains("shop.example") && text.contains("gclid\nsub=7"), "{text}");
+    }
 }
 
 /// The rows of a list of ids, from a file, in this order of importing.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::{filled, pages};
 use crate::browser::Browser;
-use crate::stage::Stage;
 use crate::wire::Answer;
 
 /// Everything that a first view may take: the page and what it is drawn with.
@@ -73,15 +72,15 @@ on_both_databases! {
     }
 }
 
-#[tokio::test]
-async fn an_asset_is_kept_for_good_and_not_sent_again_to_whoever_has_it() {
-    let stage = Stage::new().await;
-    let mut browser = Browser::new(stage.address());
-    let html = browser.get("/sign-in").await.text();
-    let css = assets(&html).into_iter().find(|path| path.contains("ui.") && path.contains(".css")).unwrap();
-    let first = packed(&mut browser, &css, None).await;
-    assert_eq!(first.header("cache-control"), Some("public, max-age=31536000, immutable"));
-    let again = browser.request("GET", &css).header("Accept-Encoding", "br").header("If-None-Match", first.header("etag").unwrap());
-    let again = browser.send(&again).await;
-    assert_eq!((again.status, again.body.len()), (304, 0));
+on_both_databases! {
+    async fn an_asset_is_kept_for_good_and_not_sent_again_to_whoever_has_it(stage) {
+        let mut browser = Browser::new(stage.address());
+        let html = browser.get("/sign-in").await.text();
+        let css = assets(&html).into_iter().find(|path| path.contains("ui.") && path.contains(".css")).unwrap();
+        let first = packed(&mut browser, &css, None).await;
+        assert_eq!(first.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        let again = browser.request("GET", &css).header("Accept-Encoding", "br").header("If-None-Match", first.header("etag").unwrap());
+        let again = browser.send(&again).await;
+        assert_eq!((again.status, again.body.len()), (304, 0));
+    }
 }
