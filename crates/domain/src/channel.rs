@@ -1,7 +1,7 @@
 //! The active channel: from which source an account's scripts should read, and for how long a check counts there.
 
-/// Sources that every account has.
-pub const SOURCES: &[&str] = &["platform_api"];
+/// The source that every account has: rows that callers send. Another one is there as soon as there are rows in it.
+pub const PLATFORM_API: &str = "platform_api";
 /// The least that a check may count for, in seconds: below it no desktop keeps up.
 pub const LEAST_FRESHNESS_SECONDS: u32 = 60;
 /// The most, in seconds (90 days): as long as jobs are kept by default.
@@ -20,21 +20,33 @@ pub struct Channel {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidChannel {
     /// No such source.
-    #[error("the account has no source `{0}`; it has {known}", known = SOURCES.join(", "))]
-    Source(String),
+    #[error("the account has no rows of a source `{wanted}`; it has {}", known.join(", "))]
+    Source {
+        /// The one that was asked for.
+        wanted: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// Too short or too long.
     #[error("a check may stay fresh for {LEAST_FRESHNESS_SECONDS} to {MOST_FRESHNESS_SECONDS} seconds")]
     Freshness,
 }
 
+/// The sources of an account that has rows of these.
+#[must_use]
+pub fn sources(of_rows: Vec<String>) -> Vec<String> {
+    let others = of_rows.into_iter().filter(|source| source != PLATFORM_API);
+    std::iter::once(PLATFORM_API.to_owned()).chain(others).collect()
+}
+
 impl Channel {
-    /// A channel that an account may have.
+    /// A channel that an account with these sources may have.
     ///
     /// # Errors
     /// When the account has no such source, or the freshness is out of its bounds.
-    pub fn new(source: &str, freshness_seconds: u32) -> Result<Self, InvalidChannel> {
-        if !SOURCES.contains(&source) {
-            return Err(InvalidChannel::Source(source.to_owned()));
+    pub fn new(source: &str, freshness_seconds: u32, sources: &[String]) -> Result<Self, InvalidChannel> {
+        if !sources.iter().any(|known| known == source) {
+            return Err(InvalidChannel::Source { wanted: source.to_owned(), known: sources.to_vec() });
         }
         if !(LEAST_FRESHNESS_SECONDS..=MOST_FRESHNESS_SECONDS).contains(&freshness_seconds) {
             return Err(InvalidChannel::Freshness);
@@ -45,7 +57,7 @@ impl Channel {
     /// What an account has that has chosen nothing.
     #[must_use]
     pub fn usual(freshness_millis: i64) -> Self {
-        Self { source: SOURCES[0].to_owned(), freshness_seconds: u32::try_from(freshness_millis / 1_000).unwrap_or(u32::MAX) }
+        Self { source: PLATFORM_API.to_owned(), freshness_seconds: u32::try_from(freshness_millis / 1_000).unwrap_or(u32::MAX) }
     }
 
     /// Milliseconds that a row's check stays fresh.
@@ -61,9 +73,12 @@ mod tests {
 
     #[test]
     fn a_channel_has_a_source_that_the_account_has_and_a_freshness_within_bounds() {
-        assert!(Channel::new("platform_api", 86_400).is_ok());
-        assert!(Channel::new("csv", 86_400).unwrap_err().to_string().contains("platform_api"));
-        assert_eq!(Channel::new("platform_api", 59), Err(InvalidChannel::Freshness));
-        assert_eq!(Channel::new("platform_api", u32::MAX), Err(InvalidChannel::Freshness));
+        let known = sources(vec!["csv".to_owned(), PLATFORM_API.to_owned()]);
+        assert_eq!(known, [PLATFORM_API, "csv"]);
+        assert!(Channel::new("platform_api", 86_400, &known).is_ok() && Channel::new("csv", 86_400, &known).is_ok());
+        let only = sources(Vec::new());
+        assert!(Channel::new("csv", 86_400, &only).unwrap_err().to_string().contains("`csv`; it has platform_api"));
+        assert_eq!(Channel::new("platform_api", 59, &only), Err(InvalidChannel::Freshness));
+        assert_eq!(Channel::new("platform_api", u32::MAX, &only), Err(InvalidChannel::Freshness));
     }
 }

@@ -58,6 +58,20 @@ impl Store {
         self.read((account, environment), |session, _, key| Box::pin(console_rows::has_any(session, key))).await
     }
 
+    /// The sources that the account's active channel may be: the one that every account has, those of its live rows, and
+    /// the one that it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn channel_sources(&self, account: AccountId) -> Result<Vec<String>, StoreError> {
+        let mut sources = domain::channel::sources(self.sources(account, Environment::Live).await?);
+        let source = self.channel(account).await?.source;
+        if !sources.contains(&source) {
+            sources.push(source);
+        }
+        Ok(sources)
+    }
+
     /// The sources that the account has rows of, in order.
     ///
     /// # Errors

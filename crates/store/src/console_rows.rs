@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::operation::Transaction;
 use crate::row::{self, RowKey};
 use crate::row_search::found;
+use crate::row_sorting::sorted;
 use crate::session::{Row, Session, Value};
 use crate::settings::Settings;
 use crate::statement;
@@ -33,6 +34,18 @@ pub enum RowOrder {
     Checked,
     /// Checked longest ago, first, and before those what was never checked; among the first rows by key, as well.
     CheckedBack,
+    /// Ready ones first, the others by why they are not; among the first rows, as well, as all that follow.
+    Ready,
+    /// As `Ready`, backwards.
+    ReadyBack,
+    /// By the name of the offer; rows without one come last.
+    Offer,
+    /// As `Offer`, backwards; rows without a name come last here, too.
+    OfferBack,
+    /// By where the link ends, host first; rows that have not been anywhere come last.
+    FinalUrl,
+    /// As `FinalUrl`, backwards; rows that have not been anywhere come last here, too.
+    FinalUrlBack,
     /// Bad ones first, then those to review, then the inconclusive, then the others; each by source and row id.
     Worst,
 }
@@ -90,7 +103,7 @@ pub struct RowPlace {
     /// Whether the rows whose id begins with the text have all been shown.
     pub past_prefix: bool,
     /// Where in the order it stands: when the last row changed, or was checked; the number of its class among the worst
-    /// first; 0 by key.
+    /// first; how ready it is; how many rows stand before it by offer or final URL; 0 by key.
     pub at: i64,
     /// Source of the last row that was looked at.
     pub source: String,
@@ -118,8 +131,7 @@ pub struct ConsoleRowPage {
     pub next: Option<RowPlace>,
     /// How many rows were looked at.
     pub looked_at: usize,
-    /// Whether the order holds among the first rows that fit, and not among all. An index on the last check would move with
-    /// every check, and cost more than all else that a report does to its row (ADR 17).
+    /// Whether the order holds among the first rows that were looked at, and not among all that fit (ADR 19).
     pub is_part: bool,
 }
 
@@ -163,34 +175,11 @@ pub(crate) async fn page(
     (filter, now): &(ConsoleRowFilter, UnixMillis),
 ) -> Result<ConsoleRowPage, StoreError> {
     let freshness_millis = channel::of(session, settings, &filter.account).await?.freshness_millis();
-    let by_check = matches!(filter.order, RowOrder::Checked | RowOrder::CheckedBack);
-    if !by_check {
+    if !filter.order.is_of_part() {
         return found(session, filter, *now, freshness_millis).await;
     }
     let first = ConsoleRowFilter { order: RowOrder::Key, after: None, limit: LOOKED_AT, ..filter.clone() };
     Ok(sorted(found(session, &first, *now, freshness_millis).await?, filter))
-}
-
-/// The page of what was found that begins behind the filter's place, by the last check.
-fn sorted(found: ConsoleRowPage, filter: &ConsoleRowFilter) -> ConsoleRowPage {
-    let key = |row: &ConsoleRow| (row.row.last_checked.map_or(0, |at| at.0), row.row.source.clone(), row.row.row_id.clone());
-    let mut rows = found.rows;
-    rows.sort_by_cached_key(key);
-    if filter.order == RowOrder::Checked {
-        rows.reverse();
-    }
-    let behind = filter.after.as_ref().map(|place| (place.at, place.source.clone(), place.row_id.clone()));
-    let is_behind = |row: &ConsoleRow| match (&behind, filter.order) {
-        (None, _) => true,
-        (Some(place), RowOrder::Checked) => key(row) < *place,
-        (Some(place), _) => key(row) > *place,
-    };
-    let mut rows: Vec<ConsoleRow> = rows.into_iter().filter(is_behind).take(filter.limit + 1).collect();
-    let has_more = rows.len() > filter.limit;
-    rows.truncate(filter.limit);
-    let last = rows.last().filter(|_| has_more).map(key);
-    let next = last.map(|(at, source, row_id)| RowPlace { past_prefix: true, at, source, row_id });
-    ConsoleRowPage { rows, next, looked_at: found.looked_at, is_part: found.next.is_some() }
 }
 
 /// What storage knows a class by; rows that are ok have none, so that no index knows of them.

@@ -44,6 +44,7 @@ mod right;
 mod row;
 mod row_edit;
 mod row_search;
+mod row_sorting;
 mod seal;
 mod sealing;
 mod session;

@@ -128,8 +128,20 @@ impl Search<'_> {
             (_, Some(class @ (Class::Review | Class::Inconclusive | Class::Bad))) => Along::Class(class),
             (RowOrder::KeyBack, _) => Along::KeyBack,
             (RowOrder::Worst, None) if filter.class.is_none() => return None,
-            // By the last check what is found by key is sorted.
-            (RowOrder::Key | RowOrder::Worst | RowOrder::Checked | RowOrder::CheckedBack, _) => Along::Key,
+            // In an order that no index has what is found by key is sorted.
+            (
+                RowOrder::Key
+                | RowOrder::Worst
+                | RowOrder::Checked
+                | RowOrder::CheckedBack
+                | RowOrder::Ready
+                | RowOrder::ReadyBack
+                | RowOrder::Offer
+                | RowOrder::OfferBack
+                | RowOrder::FinalUrl
+                | RowOrder::FinalUrlBack,
+                _,
+            ) => Along::Key,
         })
     }
 

@@ -185,24 +185,27 @@ pub fn lines(chart: &Chart<'_>) -> Markup {
     chart.around(top, &drawing)
 }
 
-/// How much of a limit is used, as a half ring; without a limit, the figure alone.
+/// How much of a limit is used, as a half ring; without a limit in words, since nothing could fill.
 #[must_use]
 pub fn gauge(name: &str, used: u64, limit: Option<u64>) -> Markup {
-    let percent = limit.map(|limit| number::percent(used, limit));
+    let Some(limit) = limit else {
+        return html! { p.figure { strong.figure-value { (number::number(used)) } " used, without a limit" } };
+    };
+    let percent = number::percent(used, limit);
     let tone = match percent {
-        None | Some(0..80) => Tone::Plain,
-        Some(80..100) => Tone::Review,
-        Some(_) => Tone::Bad,
+        0..80 => Tone::Plain,
+        80..100 => Tone::Review,
+        _ => Tone::Bad,
     };
     // Half the circumference of a circle with radius 50 is 157.
-    let filled = percent.unwrap_or_default().min(100) * 157 / 100;
+    let filled = percent.min(100) * 157 / 100;
     html! {
         div class={ "gauge " (tone.class()) } {
             svg viewBox="0 0 120 68" role="img" aria-label={ (name) ": " (told(used, limit)) } {
                 path.gauge-track d="M10 62a50 50 0 0 1 100 0" {}
                 @if filled > 0 { path.gauge-fill d="M10 62a50 50 0 0 1 100 0" stroke-dasharray={ (filled) " 400" } {} }
             }
-            p.gauge-value { @match percent { Some(percent) => { (percent) "%" }, None => (number::number(used)) } }
+            p.gauge-value { (percent) "%" }
             p.gauge-note { (told(used, limit)) }
         }
     }
@@ -214,17 +217,14 @@ pub fn meter(name: &str, used: u64, limit: u64) -> Markup {
     html! {
         div.meter {
             span { (name) }
-            meter min="0" max=(limit.max(1)) value=(used.min(limit)) high=(limit / 5 * 4) optimum="0" aria-label=(name) { (told(used, Some(limit))) }
-            span.meter-note { (told(used, Some(limit))) }
+            meter min="0" max=(limit.max(1)) value=(used.min(limit)) high=(limit / 5 * 4) optimum="0" aria-label=(name) { (told(used, limit)) }
+            span.meter-note { (told(used, limit)) }
         }
     }
 }
 
-fn told(used: u64, limit: Option<u64>) -> String {
-    match limit {
-        Some(limit) => format!("{} of {}", number::grouped(used), number::grouped(limit)),
-        None => format!("{}, without a limit", number::grouped(used)),
-    }
+fn told(used: u64, limit: u64) -> String {
+    format!("{} of {}", number::grouped(used), number::grouped(limit))
 }
 
 #[cfg(test)]
@@ -261,6 +261,7 @@ mod tests {
     fn a_gauge_past_its_limit_is_full_and_says_so() {
         let full = gauge("Quota", 1_200, Some(1_000)).into_string();
         assert!(full.contains("t-bad") && full.contains("1,200 of 1,000") && full.contains("stroke-dasharray=\"157 400\""), "{full}");
-        assert!(gauge("Quota", 5, None).into_string().contains("without a limit"));
+        let unlimited = gauge("Quota", 5, None).into_string();
+        assert!(unlimited.contains("without a limit") && !unlimited.contains("<svg"), "nothing can fill: {unlimited}");
     }
 }

@@ -38,6 +38,17 @@ pub enum Order {
     Falling,
 }
 
+impl Order {
+    /// The other way round.
+    #[must_use]
+    pub const fn turned(self) -> Self {
+        match self {
+            Self::Rising => Self::Falling,
+            Self::Falling => Self::Rising,
+        }
+    }
+}
+
 /// One column.
 #[derive(Clone, Debug, Default)]
 pub struct Column<'a> {

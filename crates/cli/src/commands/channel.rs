@@ -55,7 +55,7 @@ impl Whose {
 
 #[derive(Args, Debug)]
 struct Set {
-    /// Where the rows live; as before when absent
+    /// Where the rows live: platform_api, or another source that there are rows of, such as csv; as before when absent
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
     /// Seconds that a row's check stays fresh; as before when absent

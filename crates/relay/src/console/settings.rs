@@ -4,7 +4,7 @@
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::channel::{Channel, InvalidChannel, LEAST_FRESHNESS_SECONDS, MOST_FRESHNESS_SECONDS, SOURCES};
+use domain::channel::{Channel, InvalidChannel, LEAST_FRESHNESS_SECONDS, MOST_FRESHNESS_SECONDS, PLATFORM_API};
 use domain::retention::{JOB_OUTLIVES_KEY_DAYS, LEAST_IDEMPOTENCY_DAYS};
 use domain::{Plan, Role};
 use protocol::Environment;
@@ -67,7 +67,8 @@ pub(super) async fn set_channel(
     signed_in: SignedIn<Owner>,
     Form(wanted): Form<NewChannel>,
 ) -> Result<Response, Fault> {
-    match wanted.read() {
+    let sources = state.store.channel_sources(signed_in.account()).await?;
+    match wanted.read(&sources) {
         Ok(channel) => {
             signed_in.store.set_channel(signed_in.account(), channel, signed_in.actor(), state.now()).await?;
             Ok(signed_in.go(&format!("{SETTINGS}?did=channel")))
@@ -98,15 +99,15 @@ pub(super) async fn set_retention(
 }
 
 impl NewChannel {
-    fn read(&self) -> Result<Channel, (String, String)> {
+    fn read(&self, sources: &[String]) -> Result<Channel, (String, String)> {
         let at = |field: &str, words: String| (field.to_owned(), words);
         let bounds =
             || format!("A check stays fresh for {} minute to {} days.", LEAST_FRESHNESS_SECONDS / 60, MOST_FRESHNESS_SECONDS / 86_400);
         let unit = UNITS.iter().find(|(word, ..)| *word == self.unit).ok_or_else(|| at("freshness", bounds()))?.2;
         let count: u32 = self.freshness.trim().parse().map_err(|_| at("freshness", "Freshness is a whole number.".to_owned()))?;
         let seconds = count.checked_mul(unit).ok_or_else(|| at("freshness", bounds()))?;
-        Channel::new(&self.source, seconds).map_err(|error| match error {
-            InvalidChannel::Source(_) => at("source", format!("{error}.")),
+        Channel::new(&self.source, seconds, sources).map_err(|error| match error {
+            InvalidChannel::Source { .. } => at("source", format!("{error}.")),
             InvalidChannel::Freshness => at("freshness", bounds()),
         })
     }
@@ -157,6 +158,7 @@ async fn whole<R: AtLeast>(state: &RelayState, signed_in: &SignedIn<R>, forms: F
     let channel = state.store.channel(account).await?;
     let kept = state.store.kept(account).await?;
     let people = state.store.members(account).await?.len();
+    let sources = state.store.channel_sources(account).await?;
     Ok(html! {
         (page_header("Settings", Some(&signed_in.membership.account_name), &html! {}))
         (notice::errors(&forms.faults))
@@ -166,7 +168,7 @@ async fn whole<R: AtLeast>(state: &RelayState, signed_in: &SignedIn<R>, forms: F
             _ => {},
         }
         (card::columns(&usage(state, signed_in).await?))
-        (card::columns(&[channel_card(signed_in, &channel, &forms), retention_card(signed_in, kept, &forms)]))
+        (card::columns(&[channel_card(signed_in, (&channel, &sources), &forms), retention_card(signed_in, kept, &forms)]))
         (card::columns(&[rules(), people_card(signed_in, people)]))
     })
 }
@@ -202,14 +204,25 @@ async fn usage<R: AtLeast>(state: &RelayState, signed_in: &SignedIn<R>) -> Resul
     Ok([card::card("Plan", &html! {}, &whose), card::card("Usage this month", &html! {}, &usage)])
 }
 
-fn channel_card<R: AtLeast>(signed_in: &SignedIn<R>, channel: &Channel, forms: &Forms<'_>) -> Markup {
+/// A source as it is offered.
+fn source_words(source: &str) -> String {
+    match source {
+        PLATFORM_API => format!("{source}: rows that your programs send"),
+        "csv" => format!("{source}: rows that came in here, from files and by hand"),
+        _ => source.to_owned(),
+    }
+}
+
+fn channel_card<R: AtLeast>(signed_in: &SignedIn<R>, (channel, sources): (&Channel, &[String]), forms: &Forms<'_>) -> Markup {
     let sent = forms.channel.clone().unwrap_or_else(|| NewChannel::of(channel));
-    let sources: Vec<(&str, &str)> = SOURCES.iter().map(|source| (*source, *source)).collect();
+    let known: Vec<(&str, String)> = sources.iter().map(|source| (source.as_str(), source_words(source))).collect();
+    let known: Vec<(&str, &str)> = known.iter().map(|(source, words)| (*source, words.as_str())).collect();
+    let hint = (known.len() == 1).then_some("An imported CSV is a source of its own, and can be chosen here afterwards.");
     let body = html! {
         p { "Your scripts ask " code { "GET /api/channel" } " which source to read, and how old a check may be before a row is not ready for ads." }
         @if signed_in.may(Role::Owner) {
             form.form method="post" action=(signed_in.path("/settings/channel")) {
-                (field::select(&sources, &Field { name: "source", label: "Source", value: &sent.source, required: true, error: forms.fault("source"), ..Field::default() }))
+                (field::select(&known, &Field { name: "source", label: "Source", value: &sent.source, hint, required: true, error: forms.fault("source"), ..Field::default() }))
                 div.beside {
                     (field::input("number", &Field { name: "freshness", label: "A check stays fresh for", value: &sent.freshness, required: true, error: forms.fault("freshness"), autocomplete: Some("off"), ..Field::default() }))
                     (field::select(&UNITS.map(|(word, words, _)| (word, words)), &Field { name: "unit", label: "Unit", value: &sent.unit, required: true, ..Field::default() }))
@@ -300,7 +313,7 @@ mod tests {
 
     fn channel(source: &str, freshness: &str, unit: &str) -> Result<u32, String> {
         let sent = NewChannel { source: source.to_owned(), freshness: freshness.to_owned(), unit: unit.to_owned() };
-        sent.read().map(|channel| channel.freshness_seconds).map_err(|(field, _)| field)
+        sent.read(&domain::channel::sources(Vec::new())).map(|channel| channel.freshness_seconds).map_err(|(field, _)| field)
     }
 
     #[test]
@@ -311,7 +324,7 @@ mod tests {
         }
         assert_eq!(channel("mars", "1", "h"), Err("source".to_owned()));
         let shown = |seconds| {
-            let form = NewChannel::of(&Channel::new("platform_api", seconds).unwrap());
+            let form = NewChannel::of(&Channel { source: PLATFORM_API.to_owned(), freshness_seconds: seconds });
             (form.freshness, form.unit)
         };
         assert_eq!(shown(86_400), ("1".to_owned(), "d".to_owned()));

@@ -41,7 +41,7 @@ pub(crate) async fn set(
 ) -> Result<Response, Refusal> {
     let NewChannel { source, freshness_seconds } = read(&state, request).await?;
     let account = account_named(&state, &name).await?;
-    let channel = Channel::new(&source, freshness_seconds)
+    let channel = Channel::new(&source, freshness_seconds, &state.store.channel_sources(account.id).await?)
         .map_err(|error| Refusal::InvalidPayload(vec![PayloadError::new("", format!("is refused: {error}"))]))?;
     state.store.set_channel(account.id, channel.clone(), Actor::Machine, state.now()).await?;
     answer::json(StatusCode::OK, &ingress::channel::active(&state, channel))

@@ -186,7 +186,7 @@ async fn the_channel_says_where_to_read_and_for_how_long_a_check_counts() {
     let row = async || stage.send(&stage.get("/api/rows/platform_api/a")).await.read::<protocol::Row>(200);
     stage.clock.set(NOW.plus_seconds(3_600));
     assert!(row().await.ready_for_ads);
-    let hour = domain::channel::Channel::new("platform_api", 3_599).unwrap();
+    let hour = domain::channel::Channel { source: "platform_api".to_owned(), freshness_seconds: 3_599 };
     stage.relay.store().set_channel(stage.relay.account(), hour, domain::audit::Actor::Machine, stage.now()).await.unwrap();
     assert!(!row().await.ready_for_ads, "the account's own freshness counts");
     assert_eq!(stage.send(&stage.get("/api/channel")).await.read::<ActiveChannel>(200).freshness_seconds, 3_599);

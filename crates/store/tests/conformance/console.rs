@@ -1,7 +1,7 @@
 //! What the console reads: rows as people look for them, what was concluded in which hour, who is there.
 
 use domain::audit::Actor;
-use protocol::{Class, Conclusion, Environment, UnixMillis};
+use protocol::{Class, Conclusion, Environment, JobResult, UnixMillis};
 use store::{ConsoleRow, ConsoleRowFilter, Presence, RowEdit, RowOrder, RowPlace};
 
 use crate::fixture::Fixture;
@@ -95,11 +95,41 @@ on_every_database! {
         assert_eq!(walk(&fixture, changed).await, ["a", "c"]);
     }
 
+    async fn by_offer_and_by_final_url_what_has_none_comes_last_both_ways(fixture) {
+        for (row, offer, url) in [("a", Some("pears"), "https://z.example/"), ("b", Some("Apples"), "http://a.example/"), ("c", None, "https://m.example/")] {
+            let landed = JobResult { final_url: Some(url.to_owned()), ..concluded(Conclusion::HttpGone, NOW) };
+            checked(&fixture, row, landed, NOW).await;
+            if let Some(offer) = offer {
+                fixture.store.finish_import(live(&fixture), key(row), Some(offer.to_owned())).await.unwrap();
+            }
+        }
+        fixture.job("never").await;
+        for limit in [1, 2, 10] {
+            let by = |order| ConsoleRowFilter { order, limit, ..everything(&fixture) };
+            assert_eq!(walk(&fixture, by(RowOrder::Offer)).await, ["b", "a", "c", "never"], "{limit} at a time");
+            assert_eq!(walk(&fixture, by(RowOrder::OfferBack)).await, ["a", "b", "never", "c"]);
+            assert_eq!(walk(&fixture, by(RowOrder::FinalUrl)).await, ["b", "c", "a", "never"]);
+            assert_eq!(walk(&fixture, by(RowOrder::FinalUrlBack)).await, ["a", "c", "b", "never"]);
+        }
+    }
+
+    async fn by_readiness_those_that_are_ready_come_first_and_those_alike_together(fixture) {
+        for (row, conclusion, at) in [("a", Conclusion::HttpGone, 100), ("b", Conclusion::Valid, 100), ("c", Conclusion::Valid, -100_000), ("e", Conclusion::Valid, 100)] {
+            check(&fixture, row, conclusion, after(at)).await;
+        }
+        fixture.job("d").await;
+        for limit in [1, 3, 10] {
+            let by = |order| ConsoleRowFilter { order, limit, ..everything(&fixture) };
+            assert_eq!(walk(&fixture, by(RowOrder::Ready)).await, ["b", "e", "d", "a", "c"], "{limit} at a time");
+            assert_eq!(walk(&fixture, by(RowOrder::ReadyBack)).await, ["c", "a", "d", "e", "b"], "{limit} at a time");
+        }
+    }
+
     async fn readiness_goes_by_the_window_that_the_account_has_chosen(fixture) {
         check(&fixture, "a", Conclusion::Valid, NOW).await;
         let ready = async |at| fixture.store.console_row(live(&fixture), key("a"), at).await.unwrap().unwrap().row.ready_for_ads;
         assert!(ready(after(120)).await);
-        let channel = domain::channel::Channel::new("platform_api", 60).unwrap();
+        let channel = domain::channel::Channel { source: "platform_api".to_owned(), freshness_seconds: 60 };
         fixture.store.set_channel(fixture.account, channel, Actor::Machine, NOW).await.unwrap();
         assert!(!ready(after(120)).await && ready(after(30)).await);
         let stale = ConsoleRowFilter { ready: Some(false), ..everything(&fixture) };
@@ -213,11 +243,15 @@ fn everything(fixture: &Fixture) -> ConsoleRowFilter {
 
 /// A job for the row, leased and concluded at `at`.
 async fn check(fixture: &Fixture, row_id: &str, conclusion: Conclusion, at: UnixMillis) {
+    let result = if conclusion == Conclusion::Valid { valid(at) } else { concluded(conclusion, at) };
+    checked(fixture, row_id, result, at).await;
+}
+
+async fn checked(fixture: &Fixture, row_id: &str, result: JobResult, at: UnixMillis) {
     let device = fixture.device().await;
     let name = fixture.fresh_nonce();
     fixture.accept(fixture.submission(&name).row(row_id).at(at)).await;
     let leased = fixture.lease(device, at).await;
-    let result = if conclusion == Conclusion::Valid { valid(at) } else { concluded(conclusion, at) };
     fixture.report(device, vec![of(&leased, result)], at).await;
 }
 

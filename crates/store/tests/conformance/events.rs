@@ -84,7 +84,7 @@ on_every_database! {
     async fn a_channel_is_kept_and_its_change_recorded_once(fixture) {
         let usual = fixture.store.channel(fixture.account).await.unwrap();
         assert_eq!((usual.source.as_str(), usual.freshness_seconds), ("platform_api", 86_400));
-        let chosen = Channel::new("platform_api", 3_600).unwrap();
+        let chosen = Channel { source: "platform_api".to_owned(), freshness_seconds: 3_600 };
         for _ in 0..2 {
             fixture.store.set_channel(fixture.account, chosen.clone(), Actor::Machine, NOW).await.unwrap();
         }

@@ -80,6 +80,9 @@ export class Case {
   async fits(page) {
     const sticksOut = await page.evaluate(() => {
       const width = document.documentElement.clientWidth;
+      // On a phone commands are read without scrolling them sideways.
+      const cut = width > 640 ? [] : [...document.querySelectorAll("pre")].filter((one) => one.scrollWidth > one.clientWidth);
+      if (cut.length > 0) return cut.slice(0, 5).map((one) => one.outerHTML.slice(0, 120));
       if (document.documentElement.scrollWidth <= width) return [];
       const wide = [...document.body.querySelectorAll("*")].filter((one) => one.getBoundingClientRect().right > width + 0.5);
       return wide.slice(0, 5).map((one) => one.outerHTML.slice(0, 120));

@@ -50,6 +50,7 @@ impl View<'_> {
             @if has_rows || self.query.is_filtered() {
                 section.card.flush {
                     div.card-head { (self.filters(sources)) }
+                    @if found.is_part && !found.rows.is_empty() { (self.part(found)) }
                     @if found.rows.is_empty() { (self.nothing(found)) } @else { (self.rows(&found.rows)) }
                     @if self.may_act() && !found.rows.is_empty() { (self.bulk()) }
                     (self.pager(found))
@@ -106,31 +107,32 @@ impl View<'_> {
             (filter_day("since", "Changed from", &query.since))
             @if sources.len() > 1 { (filter_select("source", "Source", &of_sources, &query.source)) }
             (filter_select("env", "Environment", &[("live", "live"), ("test", "test")], &query.env))
+            (filter_select("sort", "Sorted by", &query.orders(), query.order_word()))
         };
-        filter_bar(&self.path(""), &query.kept(), &filters, query.is_filtered())
+        filter_bar(&self.path(""), &[], &filters, query.is_filtered())
     }
 
     /// Each header asks for its order, and for the other way round once it has it.
     fn columns(&self) -> Vec<Column<'static>> {
         let order = self.query.order();
         let sort = |word: &str| self.path(&self.query.with(|query| word.clone_into(&mut query.sort)));
-        let (by_key, other_key) = match order {
-            RowOrder::Key => (Some(Order::Rising), "row-desc"),
-            RowOrder::KeyBack => (Some(Order::Falling), "row"),
-            _ => (None, "row"),
+        // The order of the first click, that of the second, and which way round the first one goes.
+        let both = |(first, word): (RowOrder, &'static str), (second, other): (RowOrder, &'static str), way: Order| match order {
+            now if now == first => (other, Some(way)),
+            now if now == second => (word, Some(way.turned())),
+            _ => (word, None),
         };
-        let (by_check, other_check) = match order {
-            RowOrder::Checked => (Some(Order::Falling), "checked-asc"),
-            RowOrder::CheckedBack => (Some(Order::Rising), "checked"),
-            _ => (None, "checked"),
-        };
+        let (to_key, by_key) = both((RowOrder::Key, "row"), (RowOrder::KeyBack, "row-desc"), Order::Rising);
+        let (to_ready, by_ready) = both((RowOrder::Ready, "ready"), (RowOrder::ReadyBack, "ready-last"), Order::Rising);
+        let (to_url, by_url) = both((RowOrder::FinalUrl, "url"), (RowOrder::FinalUrlBack, "url-desc"), Order::Rising);
+        let (to_check, by_check) = both((RowOrder::Checked, "checked"), (RowOrder::CheckedBack, "checked-asc"), Order::Falling);
         vec![
-            Column::new("Row").sort(sort(other_key), by_key),
+            Column::new("Row").sort(sort(to_key), by_key),
             Column::new("Conclusion").sort(sort("worst"), (order == RowOrder::Worst).then_some(Order::Falling)),
             Column::new("Changed").keep(Keep::Wide).sort(sort("changed"), (order == RowOrder::Change).then_some(Order::Falling)),
-            Column::new("Ready").keep(Keep::Medium),
-            Column::new("Final URL").keep(Keep::Medium),
-            Column::new("Checked").keep(Keep::Medium).sort(sort(other_check), by_check),
+            Column::new("Ready").keep(Keep::Medium).sort(sort(to_ready), by_ready),
+            Column::new("Final URL").keep(Keep::Medium).sort(sort(to_url), by_url),
+            Column::new("Checked").keep(Keep::Medium).sort(sort(to_check), by_check),
         ]
     }
 
@@ -179,8 +181,26 @@ impl View<'_> {
         }
     }
 
+    /// An order that no index has holds among the rows that were looked at: said before anybody trusts the first line.
+    fn part(&self, found: &ConsoleRowPage) -> Markup {
+        html! {
+            p.table-note {
+                "Sorted among the first " (number::grouped(found.looked_at as u64)) " rows, by source and row id. Narrow them down by class, source or row id to have all that fit sorted; "
+                a href=(self.path(&self.query.with(|query| query.sort.clear()))) { "by row id" }
+                " leads through all of them."
+            }
+        }
+    }
+
     fn nothing(&self, found: &ConsoleRowPage) -> Markup {
         match &found.next {
+            // In this order nobody can look further.
+            None if found.is_part => card::empty(
+                Icon::Search,
+                "Nothing yet",
+                &format!("None of the first {} rows fits. Sorted by row id you can look further.", number::grouped(found.looked_at as u64)),
+                &button::link(Weight::Main, None, "Sort by row id", &self.path(&self.query.with(|query| query.sort.clear()))),
+            ),
             Some(place) => card::empty(
                 Icon::Search,
                 "Nothing yet",
@@ -202,13 +222,9 @@ impl View<'_> {
         }
         let shown = match (found.rows.len(), found.looked_at) {
             (1, _) => "1 row".to_owned(),
-            (shown, looked_at) if looked_at > shown + 1 && !self.query.sorts_by_check() => {
+            (shown, looked_at) if looked_at > shown + 1 && !self.query.order().is_of_part() => {
                 format!("{shown} of {} rows that were looked at", number::grouped(looked_at as u64))
             }
-            _ if found.is_part => format!(
-                "sorted among the first {} rows that fit; narrow them down to sort the others",
-                number::grouped(found.looked_at as u64)
-            ),
             (shown, _) => format!("{shown} rows"),
         };
         let first = (!self.query.after.is_empty()).then(|| self.path(&self.query.with(|_| ())));

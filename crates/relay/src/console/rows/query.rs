@@ -50,6 +50,21 @@ pub(super) const CLASSES: &[(&str, &str)] = &[
     ("pending", "not checked yet"),
 ];
 
+/// Orders that can be asked for, besides the usual one.
+const ORDERS: &[(&str, &str)] = &[
+    ("worst", "worst first"),
+    ("changed", "newest change, those alone that changed"),
+    ("checked", "newest check"),
+    ("checked-asc", "oldest check"),
+    ("ready", "ready first"),
+    ("ready-last", "not ready first"),
+    ("offer", "offer, A to Z"),
+    ("offer-desc", "offer, Z to A"),
+    ("url", "final URL, A to Z"),
+    ("url-desc", "final URL, Z to A"),
+    ("row-desc", "row id, backwards"),
+];
+
 impl RowQuery {
     /// The one that is shown, once [`place::shown_environment`] has been asked.
     pub(super) fn environment(&self) -> Environment {
@@ -63,20 +78,21 @@ impl RowQuery {
             "checked" => RowOrder::Checked,
             "checked-asc" => RowOrder::CheckedBack,
             "worst" => RowOrder::Worst,
+            "ready" => RowOrder::Ready,
+            "ready-last" => RowOrder::ReadyBack,
+            "offer" => RowOrder::Offer,
+            "offer-desc" => RowOrder::OfferBack,
+            "url" => RowOrder::FinalUrl,
+            "url-desc" => RowOrder::FinalUrlBack,
             _ if self.changed_since(UnixMillis(0)).is_none() => RowOrder::Key,
             _ => RowOrder::Change,
         }
     }
 
-    /// Whether the order is one that storage has no index for.
-    pub(super) fn sorts_by_check(&self) -> bool {
-        matches!(self.order(), RowOrder::Checked | RowOrder::CheckedBack)
-    }
-
     /// As [`Self::filter`], for whoever wants all rows that fit: in an order that leads through all of them.
     pub(super) fn whole_filter(&self, account: AccountId, now: UnixMillis, limit: usize) -> ConsoleRowFilter {
         let filter = ConsoleRowFilter { after: None, limit, ..self.filter(account, now) };
-        if self.sorts_by_check() { ConsoleRowFilter { order: RowOrder::Key, ..filter } } else { filter }
+        if filter.order.is_of_part() { ConsoleRowFilter { order: RowOrder::Key, ..filter } } else { filter }
     }
 
     fn changed_since(&self, now: UnixMillis) -> Option<UnixMillis> {
@@ -153,9 +169,15 @@ impl RowQuery {
         here.to_string()
     }
 
-    /// What goes along with the filters' form.
-    pub(super) fn kept(&self) -> Vec<(&str, &str)> {
-        [("sort", self.sort.as_str())].into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    /// What the filters' form offers to sort by; on narrow screens most columns are not there to be clicked.
+    pub(super) fn orders(&self) -> Vec<(&'static str, &'static str)> {
+        let usual = if self.changed_since(UnixMillis(0)).is_some() { "newest change" } else { "row id" };
+        std::iter::once(("", usual)).chain(ORDERS.iter().copied()).collect()
+    }
+
+    /// The order as [`Self::orders`] names it.
+    pub(super) fn order_word(&self) -> &str {
+        ORDERS.iter().map(|(word, _)| *word).find(|word| *word == self.sort).unwrap_or_default()
     }
 }
 

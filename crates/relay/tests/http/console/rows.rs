@@ -125,7 +125,7 @@ on_both_databases! {
     async fn pages_lead_on_and_back_in_every_order(stage) {
         let mut owner = stage.owner("ada").await;
         imported(&stage, &mut owner, 120).await;
-        for sort in ["", "row-desc", "worst", "checked", "checked-asc"] {
+        for sort in ["", "row-desc", "worst", "checked", "checked-asc", "ready", "ready-last", "offer", "offer-desc", "url", "url-desc"] {
             let mut path = stage.console(&format!("/rows?sort={sort}"));
             let mut pages = Vec::new();
             loop {

@@ -24,6 +24,21 @@ on_both_databases! {
         assert_eq!(stage.relay.store().channel(stage.relay.account()).await.unwrap().freshness_seconds, 129_600);
     }
 
+    async fn rows_from_a_file_are_a_source_that_scripts_can_be_sent_to(stage) {
+        let mut owner = stage.owner("ada").await;
+        let to_csv = [("source", "csv"), ("freshness", "1"), ("unit", "d")];
+        let early = owner.post(&stage.console(CHANNEL), &to_csv).await;
+        assert!(early.status == 422 && early.text().contains("no rows of a source `csv`"), "{}", early.text());
+        let row = [("url", "https://trk.example/1"), ("domain", ""), ("row", "typed")];
+        assert_eq!(owner.post(&stage.console("/start/check"), &row).await.status, 303);
+        assert!(owner.get(&stage.console("/settings")).await.text().contains("<option value=\"csv\""));
+        assert_eq!(owner.post(&stage.console(CHANNEL), &to_csv).await.status, 303);
+        let channel: protocol::ActiveChannel = stage.send(&stage.get("/api/channel")).await.read(200);
+        assert!(channel.source == "csv" && channel.rows_url.ends_with("/api/rows?source=csv"), "{channel:?}");
+        let rows: protocol::RowPage = stage.send(&stage.get("/api/rows?source=csv")).await.read(200);
+        assert_eq!(rows.rows.iter().map(|row| row.row_id.as_str()).collect::<Vec<_>>(), ["typed"]);
+    }
+
     async fn less_is_kept_only_once_it_was_said_twice(stage) {
         let mut owner = stage.owner("ada").await;
         let kept = async || stage.relay.store().kept(stage.relay.account()).await.unwrap().chosen;
