@@ -170,9 +170,9 @@ pub fn lines(chart: &Chart<'_>) -> Markup {
     let drawing = html! {
         @for series in &chart.series {
             @for stretch in &stretches {
-                // A line of one point is a dot: its ends are round.
+                // A line of one point is a dot: its ends are round, and it is thicker, to be seen.
                 @let points = stretch.clone().chain(std::iter::once(stretch.end - 1)).map(|step| point(series, step)).collect::<Vec<_>>().join(" ");
-                polyline class={ "line " (series.tone.class()) } points=(points) {}
+                polyline class={ "line " (series.tone.class()) @if stretch.len() == 1 { " alone" } } points=(points) {}
             }
         }
         @for step in 0..chart.steps.len() {
@@ -189,7 +189,7 @@ pub fn lines(chart: &Chart<'_>) -> Markup {
 #[must_use]
 pub fn gauge(name: &str, used: u64, limit: Option<u64>) -> Markup {
     let Some(limit) = limit else {
-        return html! { p.figure { strong.figure-value { (number::number(used)) } " used, without a limit" } };
+        return html! { p.figure-value { (number::number(used)) } p.figure-note { (name) ", without a limit" } };
     };
     let percent = number::percent(used, limit);
     let tone = match percent {

@@ -16,12 +16,18 @@ pub fn outside(url: &str) -> Markup {
     }
 }
 
-/// A URL in one line of a table: cut at the end by the stylesheet, whole on hover.
+/// Characters at the end of a URL that stay when it is cut: links of one network differ there, and not at the host.
+const TAIL_CHARS: usize = 12;
+
+/// A URL in one line of a table: cut before its end by the stylesheet, whole on hover.
 #[must_use]
 pub fn outside_cut(url: &str) -> Markup {
+    let tail = url.char_indices().rev().nth(TAIL_CHARS - 1).map_or(0, |(at, _)| at);
+    let (head, tail) = url.split_at(tail);
+    let parts = html! { @if !head.is_empty() { span.cut-head { (head) } } span.cut-tail { (tail) } };
     html! {
-        @if is_web(url) { a.url.cut href=(url) rel=(REL) target="_blank" title=(url) { (url) } }
-        @else { span.url.cut title=(url) { (url) } }
+        @if is_web(url) { a.url.cut href=(url) rel=(REL) target="_blank" title=(url) { (parts) } }
+        @else { span.url.cut title=(url) { (parts) } }
     }
 }
 

@@ -1,6 +1,7 @@
 // The console as each of those sees it who may: every page, every action, live, and with what strangers wrote. What the
 // router knows and no case visits fails the last case.
 import assert from "node:assert/strict";
+import crypto from "node:crypto";
 import { PASSPHRASE, command, follow, labLink, linkDesktop, setUp, signIn } from "./people.mjs";
 
 const OWNER = "ada@company.example";
@@ -162,6 +163,53 @@ export default {
     }
   },
 
+  "rows are sorted by a click, and on a phone by a choice": async (test) => {
+    const wide = await (await as(test, VIEWER, { scripts: false })).open(`${signedIn.get(VIEWER).home}/rows?q=imported`);
+    await wide.getByRole("link", { name: "Final URL" }).click();
+    await wide.locator('th[aria-sort="ascending"]', { hasText: "Final URL" }).waitFor();
+    await wide.getByRole("link", { name: "Final URL" }).click();
+    await wide.locator('th[aria-sort="descending"]', { hasText: "Final URL" }).waitFor();
+    const narrow = await (await as(test, VIEWER, { width: 390 })).open(`${signedIn.get(VIEWER).home}/rows?q=imported`);
+    await narrow.getByLabel("Sorted by").selectOption({ label: "offer, Z to A" });
+    await press(narrow, "Show");
+    await narrow.waitForURL(/sort=offer-desc/);
+    const order = await narrow.locator("a.cell-main").allInnerTexts();
+    assert.equal(order.length, 4);
+    assert.deepEqual(order.map((row) => row.at(-1)), ["1", "1", "2", "2"], "Shoes before =1+1");
+    assert.equal(await narrow.getByLabel("Sorted by").inputValue(), "offer-desc");
+    await test.looks(narrow);
+  },
+
+  "a caller finds the request by the hash of what was sent": async (test) => {
+    const { keyId, secret } = await command(test, "office", "keys", "create", "--label", "caller");
+    const send = async (row, broken) => {
+      const body = JSON.stringify({ idempotencyKey: row, trackingUrl: labLink(test, "direct"), source: "platform_api", rowId: row });
+      const [timestamp, nonce] = [Math.floor(Date.now() / 1000).toString(), crypto.randomUUID()];
+      const signed = [timestamp, nonce, broken ? `${body}\n` : body].join(".");
+      const signature = crypto.createHmac("sha256", secret).update(signed).digest("hex");
+      const headers = { "Content-Type": "application/json", "X-Link-Peeler-Key": keyId, "X-Link-Peeler-Timestamp": timestamp, "X-Link-Peeler-Nonce": nonce, "X-Link-Peeler-Signature": signature };
+      const { status } = await fetch(`${test.given.base}/api/links/fetch`, { method: "POST", headers, body });
+      return { status, hash: crypto.createHash("sha256").update(body).digest("hex") };
+    };
+    const good = await send("hashed-1");
+    const bad = await send("hashed-2", true);
+    assert.deepEqual([good.status, bad.status], [202, 401]);
+    const viewer = await as(test, VIEWER, { scripts: false });
+    const page = await viewer.open(`${viewer.home}/requests`);
+    await said(page, "with a line feed after it");
+    for (const { hash } of [good, bad]) {
+      await page.getByLabel("About").fill(hash);
+      await press(page, "Show");
+      await page.getByRole("row").getByText(/^Received /).click();
+      await page.getByRole("row").getByText(hash).waitFor();
+    }
+    assert.ok(!(await page.content()).includes(secret));
+    const looked = await as(test, VIEWER);
+    const open = await looked.open(`${viewer.home}/requests?about=${good.hash}`);
+    await open.getByText(/^Received /).click();
+    await test.looks(open);
+  },
+
   "what is shown goes out as files that spreadsheets take for text": async (test) => {
     const owner = await as(test, OWNER);
     const page = await owner.open(`${owner.home}/rows?q=imported`);
@@ -251,10 +299,12 @@ export default {
     await press(page, "Revoke");
     await page.getByRole("row", { name: /nightly/ }).waitFor({ state: "detached" });
     await page.goto(`${owner.home}/settings`);
+    await page.getByLabel("Source").selectOption("csv");
     await page.getByLabel("A check stays fresh for").fill("2");
     await page.getByRole("button", { name: "Save" }).first().click();
     await heading(page, "Settings");
     assert.equal(await page.getByLabel("A check stays fresh for").inputValue(), "2");
+    assert.equal(await page.getByLabel("Source").inputValue(), "csv");
     await page.getByLabel("Days that checks are kept").fill("60");
     await page.getByRole("button", { name: "Save" }).last().click();
     await heading(page, "Keep checks for 60 days?");

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use store::{BlockRange, StoreError};
 use ui::button::{Weight, link};
-use ui::table::{Column, Keep, td};
+use ui::table::{Column, Keep};
 use ui::{Icon, Markup, Tone, html};
 
 use super::fault::Fault;
@@ -165,14 +165,13 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, Query
 
 /// Entries as a table.
 pub(super) fn table(caption: &str, entries: &[(u64, Line)]) -> Markup {
-    let columns = [Column::new("When"), Column::new("What"), Column::new("In words"), Column::new("Record").numeric().keep(Keep::Wide)];
+    let columns = [Column::new("What"), Column::new("In words"), Column::new("Record").numeric().keep(Keep::Wide)];
     let rows = html! {
         @for (seq, line) in entries {
             tr {
-                (td(Keep::default(), &ui::time::time(line.at)))
-                (td(Keep::default(), &html! { code { (line.entry.kind()) } }))
-                (td(Keep::default(), &html! { (line.entry.describe()) }))
-                (td(Keep::Wide, &html! { (seq) }))
+                td { code { (line.entry.kind()) } span.cell-sub { (ui::time::time(line.at)) } }
+                td.prose { (line.entry.describe()) }
+                (ui::table::td_right(Keep::Wide, &html! { (seq) }))
             }
         }
     };

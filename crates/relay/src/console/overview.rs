@@ -159,7 +159,7 @@ impl Page<'_> {
     }
 
     fn item(&self, tone: Tone, title: &str, about: &str, path: &str, deed: &str) -> Markup {
-        html! { li { (badge::badge(tone, title)) span.attention-what { (about) } a href=(self.signed_in.path(path)) { (deed) } } }
+        html! { li { span.attention-tone { (badge::badge(tone, title)) } span.attention-what { (about) } a href=(self.signed_in.path(path)) { (deed) } } }
     }
 
     fn row(&self, found: &ConsoleRow) -> Markup {
@@ -167,12 +167,12 @@ impl Page<'_> {
         let name = RowName { environment: self.facts.environment, source: row.source.clone(), row_id: row.row_id.clone() };
         html! {
             li {
-                @if let Some(known) = row.conclusion { (badge::conclusion(known)) }
+                @if let Some(known) = row.conclusion { span.attention-tone { (badge::conclusion(known)) } }
                 span.attention-what {
                     a.cell-main href=(self.signed_in.path(&name.path())) { (row.row_id) }
                     @if let Some(offer) = &row.offer_name { " " (offer) }
-                    span.cell-sub {
-                        @if let Some(previous) = found.previous { "was " (conclusion::words(previous)) " · " }
+                    span.cell-sub.one-line {
+                        @if let Some(previous) = found.previous { span.cell-aside { "was " (conclusion::words(previous)) } }
                         (link::outside_cut(&row.tracking_url))
                     }
                 }
@@ -221,7 +221,7 @@ impl Page<'_> {
             card::tile(
                 "Median time",
                 &html! { @match latency::percentile(&latencies, 50) { Some(millis) => (time::duration(millis)), None => "–" } },
-                &html! { @if let Some(millis) = latency::percentile(&latencies, 95) { "95 of 100 within " (time::duration(millis)) } },
+                &html! { @if let Some(millis) = latency::percentile(&latencies, 95) { "95 % within " (time::duration(millis)) } },
                 Tone::Plain,
                 None,
             ),

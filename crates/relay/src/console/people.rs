@@ -198,8 +198,12 @@ fn invited(url: &Secret, email: &EmailAddress) -> Markup {
 }
 
 fn member_table<R: AtLeast>(signed_in: &SignedIn<R>, members: &[Member], decides: bool) -> Markup {
-    let columns =
-        [Column::new("Name"), Column::new("Email address"), Column::new("Role"), Column::new("Signs in with"), Column::new("Since")];
+    let columns = [
+        Column::new("Name"),
+        Column::new("Role"),
+        Column::new("Signs in with").keep(Keep::Medium),
+        Column::new("Since").keep(Keep::Medium),
+    ];
     let rows = html! {
         @for member in members {
             tr {
@@ -207,11 +211,11 @@ fn member_table<R: AtLeast>(signed_in: &SignedIn<R>, members: &[Member], decides
                     @if decides { a href=(signed_in.path(&format!("/people/{}", member.operator.id))) { (member.operator.name) } }
                     @else { (member.operator.name) }
                     @if member.operator.id == signed_in.operator().id { " " span.faint { "you" } }
+                    span.cell-sub.prose { (member.operator.email) }
                 }))
-                (td(Keep::default(), &html! { (member.operator.email) }))
                 (td(Keep::default(), &html! { (member.role) }))
-                (td(Keep::default(), &html! { (ways_in(member)) }))
-                (td(Keep::default(), &ui::time::time(member.since)))
+                (td(Keep::Medium, &html! { (ways_in(member)) }))
+                (td(Keep::Medium, &ui::time::time(member.since)))
             }
         }
     };
@@ -228,14 +232,20 @@ fn ways_in(member: &Member) -> &'static str {
 }
 
 fn invitation_table<R: AtLeast>(signed_in: &SignedIn<R>, invitations: &[InvitationRecord], decides: bool) -> Markup {
-    let columns = [Column::new("Email address"), Column::new("Role"), Column::new("By"), Column::new("Until"), Column::new("")];
+    let columns = [
+        Column::new("Email address"),
+        Column::new("Role"),
+        Column::new("By").keep(Keep::Medium),
+        Column::new("Until").keep(Keep::Medium),
+        Column::new(""),
+    ];
     let rows = html! {
         @for invitation in invitations {
             tr {
-                (td(Keep::default(), &html! { (invitation.email) }))
+                td.prose { (invitation.email) }
                 (td(Keep::default(), &html! { (invitation.role) }))
-                (td(Keep::default(), &html! { (invitation.invited_by.as_deref().unwrap_or("the relay's machine")) }))
-                (td(Keep::default(), &ui::time::time(invitation.expires_at)))
+                (td(Keep::Medium, &html! { (invitation.invited_by.as_deref().unwrap_or("the relay's machine")) }))
+                (td(Keep::Medium, &ui::time::time(invitation.expires_at)))
                 (td(Keep::default(), &html! {
                     @if decides {
                         (post(Weight::Quiet, None, "Withdraw", &signed_in.path(&format!("/people/invitations/{}/withdraw", invitation.id)), &[], &Markup::default()))

@@ -101,7 +101,6 @@ struct View<'v> {
 impl View<'_> {
     fn table(&self, entries: &[(u64, Line)]) -> Markup {
         let columns = [
-            Column::new("When"),
             Column::new("Outcome"),
             Column::new("Key").keep(Keep::Medium),
             Column::new("What came of it"),
@@ -124,8 +123,7 @@ impl View<'_> {
         };
         html! {
             tr {
-                td { (ui::time::time(line.at)) }
-                td { (outcome) }
+                td { (outcome) span.cell-sub { (ui::time::time(line.at)) } }
                 (td(Keep::Medium, &html! {
                     @if let Some(label) = self.labels.get(key) { strong { (label) } }
                     span.cell-sub { code { (key) } }
@@ -188,15 +186,13 @@ async fn unproven_table(state: &RelayState, signed_in: &SignedIn, about: &str) -
     }
     let more =
         |unproven: &Unproven| vec![("Nonce", html! { code { (unproven.nonce) } }), ("Joined as", html! { code { (unproven.base()) } })];
-    let columns = [Column::new("When"), Column::new("Key"), Column::new("To"), Column::new("What was received"), Column::new("Mistake")];
+    let columns = [Column::new("When"), Column::new("Key and target").keep(Keep::Medium), Column::new("What was received")];
     let rows = html! {
         @for (unproven, mistake) in &rows {
             tr {
                 (td(Keep::default(), &ui::time::time(unproven.at)))
-                (td(Keep::default(), &html! { code { (unproven.key_id) } }))
-                (td(Keep::default(), &html! { code { (unproven.target.0) " " (unproven.target.1) } }))
-                (td(Keep::default(), &received::one(&unproven.received, unproven.at, more(unproven))))
-                (td(Keep::default(), &html! { (mistake) }))
+                (td(Keep::Medium, &html! { code { (unproven.key_id) } span.cell-sub { code { (unproven.target.0) " " (unproven.target.1) } } }))
+                (td(Keep::default(), &html! { p { (mistake) } (received::one(&unproven.received, unproven.at, more(unproven))) }))
             }
         }
     };
