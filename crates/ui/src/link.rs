@@ -19,11 +19,12 @@ pub fn outside(url: &str) -> Markup {
 /// Characters at the end of a URL that stay when it is cut: links of one network differ there, and not at the host.
 const TAIL_CHARS: usize = 12;
 
-/// A URL in one line of a table: cut before its end by the stylesheet, whole on hover.
+/// A URL in one line of a table, without the scheme that nearly all have: cut before its end by the stylesheet, whole on hover.
 #[must_use]
 pub fn outside_cut(url: &str) -> Markup {
-    let tail = url.char_indices().rev().nth(TAIL_CHARS - 1).map_or(0, |(at, _)| at);
-    let (head, tail) = url.split_at(tail);
+    let shown = url.strip_prefix("https://").unwrap_or(url);
+    let tail = shown.char_indices().rev().nth(TAIL_CHARS - 1).map_or(0, |(at, _)| at);
+    let (head, tail) = shown.split_at(tail);
     let parts = html! { @if !head.is_empty() { span.cut-head { (head) } } span.cut-tail { (tail) } };
     html! {
         @if is_web(url) { a.url.cut href=(url) rel=(REL) target="_blank" title=(url) { (parts) } }
@@ -42,6 +43,14 @@ pub fn is_web(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_cut_keeps_its_end_and_is_whole_on_hover() {
+        let cut = outside_cut("https://trk.example/click?offer=ü-1").into_string();
+        assert!(cut.contains("title=\"https://trk.example/click?offer=ü-1\""), "{cut}");
+        assert!(cut.contains(">trk.example/cli</span><span class=\"cut-tail\">ck?offer=ü-1<"), "{cut}");
+        assert!(outside_cut("http://a.b/").into_string().contains("<span class=\"cut-tail\">http://a.b/<"), "what is no https says so");
+    }
 
     #[test]
     fn only_web_addresses_are_links() {

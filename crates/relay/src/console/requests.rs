@@ -50,13 +50,14 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, Query
     };
     let about = wanted.about.trim();
     let fits = |line: &Line| is_wanted(line) && audit::is_about(line, about);
+    // Only the first page is of this moment.
+    let is_now = wanted.before.is_none() && wanted.record.is_none();
+    let mut waiting = if is_now { state.refusals.waiting_of(account) } else { Vec::new() };
     let found = match wanted.record {
         Some(record) => audit::of_record(&state, account, record, fits).await?,
         None => audit::find(&state, account, wanted.before, fits).await?,
     };
-    // Only the first page is of this moment.
-    let is_now = wanted.before.is_none() && wanted.record.is_none();
-    let waiting = if is_now { state.refusals.waiting_of(account) } else { Vec::new() };
+    waiting.retain(|line| !found.entries.iter().any(|(_, written)| written == line));
     let waiting = waiting.into_iter().rev().filter(&fits).map(|line| (0, line));
     let entries: Vec<(u64, Line)> = waiting.chain(found.entries).collect();
     let path = signed_in.path(REQUESTS);
@@ -128,7 +129,7 @@ impl View<'_> {
                     @if let Some(label) = self.labels.get(key) { strong { (label) } }
                     span.cell-sub { code { (key) } }
                 }))
-                td { (came_of_it) }
+                td.prose { (came_of_it) }
                 // What has not been written yet has no number.
                 (ui::table::td_right(Keep::Wide, &html! { @if seq == 0 { span.faint { "–" } } @else { (seq) } }))
             }

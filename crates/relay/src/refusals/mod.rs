@@ -71,7 +71,8 @@ impl Refusals {
         lock(&self.ring).of(account)
     }
 
-    /// What has not been written yet of the account's refused requests.
+    /// What may not have been written yet of the account's refused requests: ask before the audit is read, and leave out what
+    /// stands there, so that nothing is missed or told twice.
     pub(crate) fn waiting_of(&self, account: AccountId) -> Vec<Line> {
         lock(&self.gathered).of(account)
     }
@@ -83,7 +84,9 @@ impl Refusals {
         let writes = due.into_iter().map(async |(account, lines)| {
             let entries = lines.iter().map(|line| (line.at, line.entry.clone())).collect();
             let written = tokio::time::timeout(PATIENCE, store.record(account, entries)).await;
-            if !matches!(written, Ok(Ok(()))) {
+            if matches!(written, Ok(Ok(()))) {
+                lock(&self.gathered).written(account);
+            } else {
                 tracing::warn!(account.id = %account, "refusals were not recorded; trying again");
                 lock(&self.gathered).put_back(account, lines);
             }

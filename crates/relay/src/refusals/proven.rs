@@ -62,6 +62,8 @@ pub(super) struct Gathered(HashMap<AccountId, Waiting>);
 #[derive(Debug, Default)]
 struct Waiting {
     lines: Vec<Line>,
+    /// What is being written: whoever looks meanwhile sees it here.
+    on_its_way: Vec<Line>,
     last_write: Option<Instant>,
 }
 
@@ -83,23 +85,33 @@ impl Gathered {
 
     pub(super) fn put_back(&mut self, account: AccountId, lines: Vec<Line>) {
         let waiting = self.0.entry(account).or_default();
+        waiting.on_its_way.clear();
         let newer = std::mem::take(&mut waiting.lines);
         lines.into_iter().chain(newer).for_each(|line| waiting.add(line));
     }
 
+    /// What was taken has been written.
+    pub(super) fn written(&mut self, account: AccountId) {
+        if let Some(waiting) = self.0.get_mut(&account) {
+            waiting.on_its_way.clear();
+        }
+    }
+
+    /// What has not been written yet, as far as anybody knows.
     pub(super) fn of(&self, account: AccountId) -> Vec<Line> {
-        self.0.get(&account).map(|waiting| waiting.lines.clone()).unwrap_or_default()
+        self.0.get(&account).map(|waiting| [&waiting.on_its_way[..], &waiting.lines].concat()).unwrap_or_default()
     }
 
     pub(super) fn take_due(&mut self, everything: bool) -> Vec<(AccountId, Vec<Line>)> {
         let is_due = |waiting: &Waiting| everything || waiting.last_write.is_none_or(|last| last.elapsed() >= BETWEEN_WRITES);
         // Whoever has had nothing refused for a while is forgotten, and begins anew.
-        self.0.retain(|_, waiting| !(waiting.lines.is_empty() && is_due(waiting)));
+        self.0.retain(|_, waiting| !(waiting.lines.is_empty() && waiting.on_its_way.is_empty() && is_due(waiting)));
         (self.0.iter_mut())
             .filter(|(_, waiting)| !waiting.lines.is_empty() && is_due(waiting))
             .map(|(account, waiting)| {
                 waiting.last_write = Some(Instant::now());
-                (*account, std::mem::take(&mut waiting.lines))
+                waiting.on_its_way = std::mem::take(&mut waiting.lines);
+                (*account, waiting.on_its_way.clone())
             })
             .collect()
     }
@@ -165,6 +177,8 @@ mod tests {
         assert!(matches!(&due[0].1[0].entry, Entry::Refused { until: UnixMillis(999), code, .. } if code == "nonce_reused"));
         gathered.add(&key, "nonce_reused", String::new(), UnixMillis(8));
         assert!(gathered.take_due(false).is_empty(), "the next waits");
+        assert_eq!(gathered.of(ACCOUNT).len(), 3, "what is being written is seen, too");
+        gathered.written(ACCOUNT);
         assert_eq!(gathered.of(ACCOUNT).len(), 1);
         assert_eq!(gathered.take_due(true).len(), 1, "but not at a shutdown");
     }
