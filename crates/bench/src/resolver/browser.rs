@@ -25,8 +25,15 @@ pub(super) struct Side {
 pub(super) struct Pages {
     pub(super) at_once: usize,
     pub(super) ours: Side,
-    /// playwright until the load event, and until the network is quiet; none without playwright.
-    pub(super) theirs: Option<(Side, Side)>,
+    /// playwright, as often as it was measured; empty without it.
+    pub(super) theirs: Vec<(Until, Side)>,
+}
+
+impl Pages {
+    /// playwright's side, when it was measured.
+    pub(super) fn playwright(&self, wanted: Until) -> Option<&Side> {
+        self.theirs.iter().find(|(until, _)| *until == wanted).map(|(_, side)| side)
+    }
 }
 
 /// The browser engine beside playwright.
@@ -47,7 +54,8 @@ pub(super) fn measure(site: &Site, executable: &Path, arguments: &super::Argumen
     let playwright = Playwright::find(&arguments.playwright);
     let mut all = Vec::new();
     for &at_once in &arguments.at_once {
-        let (mut ours, mut load, mut quiet) = <(Collector, Collector, Collector)>::default();
+        let mut ours = Collector::default();
+        let mut theirs: Vec<(Until, Collector)> = arguments.until.iter().map(|until| (*until, Collector::default())).collect();
         for round in 1..=arguments.browser_rounds {
             eprintln!("{} pages, {at_once} at once, round {round} of {}", links.len(), arguments.browser_rounds);
             let (outcome, _) = speed::run_ours(&mut engine::command(&list, at_once, Some(executable))?)?;
@@ -55,16 +63,17 @@ pub(super) fn measure(site: &Site, executable: &Path, arguments: &super::Argumen
                 bail!("the browser engine got {} of {} links to their page: {failure}", outcome.reached, links.len());
             }
             ours.add(outcome.elapsed, outcome.times.into_iter());
-            for (until, side) in [(Until::Load, &mut load), (Until::Quiet, &mut quiet)] {
+            for (until, side) in &mut theirs {
                 let Ok(playwright) = &playwright else { continue };
-                let outcome = playwright.run(executable, &links, at_once, until)?;
+                let outcome = playwright.run(executable, &links, at_once, *until)?;
                 if outcome.reached != links.len() {
                     bail!("playwright got {} of {} links to their page", outcome.reached, links.len());
                 }
                 side.add(outcome.elapsed(), outcome.times());
             }
         }
-        let theirs = playwright.is_ok().then(|| (load.finish(), quiet.finish()));
+        theirs.retain(|_| playwright.is_ok());
+        let theirs = theirs.into_iter().map(|(until, side)| (until, side.finish())).collect();
         all.push(Pages { at_once, ours: ours.finish(), theirs });
     }
     let playwright = playwright.map(|playwright| playwright.version().to_owned());

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::machine::Machine;
+use crate::resolver::playwright::Until;
 use crate::resolver::report::Report;
 use crate::resolver::site::Site;
 
@@ -54,9 +55,13 @@ pub(crate) struct Arguments {
     /// Browser rounds.
     #[arg(long, default_value_t = 3)]
     browser_rounds: usize,
-    /// How many pages browsers have open at once.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
+    /// How many pages browsers have open at once, as a list: `1,2,4`. The browser engine takes four; more wait for a place.
+    /// A round takes some 20 s for each number of the list, half of it for `quiet`.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4], value_parser = at_least_one)]
     at_once: Vec<usize>,
+    /// Until when playwright waits, as a list.
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["load", "quiet"])]
+    until: Vec<Until>,
     /// The browser, for both the browser engine and playwright; without it the first one on the search path.
     #[arg(long)]
     browser: Option<PathBuf>,
@@ -66,6 +71,10 @@ pub(crate) struct Arguments {
     /// Prints JSON instead of tables.
     #[arg(long)]
     json: bool,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a list of whole numbers from 1 on, as in `1,2,4`".to_owned())
 }
 
 /// A part of the benchmark.

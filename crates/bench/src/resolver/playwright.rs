@@ -23,12 +23,29 @@ pub(super) struct Playwright {
 }
 
 /// When playwright takes a page for loaded.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Until {
     /// Its load event: playwright's default. What scripts do after it is missed.
     Load,
     /// Nothing asked for during 500 ms: as long as the browser engine waits for what may still move the page.
     Quiet,
+}
+
+impl Until {
+    /// As the benchmark names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Quiet => "quiet",
+        }
+    }
+
+    fn playwrights_word(self) -> &'static str {
+        match self {
+            Self::Load => "load",
+            Self::Quiet => "networkidle",
+        }
+    }
 }
 
 /// What came of a list.
@@ -64,11 +81,7 @@ impl Playwright {
 
     /// Loads all links, so many at once.
     pub(super) fn run(&self, browser: &Path, links: &[String], at_once: usize, until: Until) -> anyhow::Result<Outcome> {
-        let wait_until = match until {
-            Until::Load => "load",
-            Until::Quiet => "networkidle",
-        };
-        let task = json!({"executable": browser, "links": links, "atOnce": at_once, "waitUntil": wait_until, "page": PAGE});
+        let task = json!({"executable": browser, "links": links, "atOnce": at_once, "waitUntil": until.playwrights_word(), "page": PAGE});
         let mut command = Command::new(&self.node);
         command.args(["-e", SCRIPT, "--"]).arg(task.to_string()).env("NODE_PATH", &self.node_path);
         let ran = process::run(&mut command).context("node")?;

@@ -8,6 +8,7 @@ use super::browser::{Browsers, Side};
 use super::claims::{self, Claim};
 use super::memory::Memory;
 use super::mixed::Mixed;
+use super::playwright::Until;
 use super::speed::{Program, Speed, ratio};
 use crate::machine::Machine;
 
@@ -60,7 +61,7 @@ impl Report {
         }));
         for at in self.pages.iter().flat_map(|pages| &pages.all) {
             let what = format!("browser: pages a second, {} at once, over playwright until load", at.at_once);
-            let measured = at.theirs.as_ref().map(|(load, _)| ratio(&at.ours.rounds, &load.rounds));
+            let measured = at.playwright(Until::Load).map(|load| ratio(&at.ours.rounds, &load.rounds));
             claims.push(Claim::at_least(what, claims::FASTER_THAN_PLAYWRIGHT, measured));
         }
         claims
@@ -153,9 +154,8 @@ fn pages_text(pages: &Browsers) -> String {
             text += &format!("{:<10}{name:<22}{:>12.2}{:>14.0}{times:>20}\n", at.at_once, pages.a_second(side), side.p50_ms);
         };
         line("link-peeler", &at.ours, String::new());
-        if let Some((load, quiet)) = &at.theirs {
-            line("playwright, load", load, format!("{:.2} times", ratio(&at.ours.rounds, &load.rounds)));
-            line("playwright, quiet", quiet, format!("{:.2} times", ratio(&at.ours.rounds, &quiet.rounds)));
+        for (until, side) in &at.theirs {
+            line(&format!("playwright, {}", until.name()), side, format!("{:.2} times", ratio(&at.ours.rounds, &side.rounds)));
         }
     }
     text
@@ -168,10 +168,9 @@ fn pages_json(pages: &Browsers) -> Value {
                 "pagesASecond": pages.a_second(side), "p50Ms": side.p50_ms, "oursOverThis": ratio(&at.ours.rounds, &side.rounds),
             })
         };
-        let theirs = at.theirs.as_ref();
         json!({
-            "atOnce": at.at_once, "ours": side(&at.ours), "playwrightLoad": theirs.map(|(load, _)| side(load)),
-            "playwrightQuiet": theirs.map(|(_, quiet)| side(quiet)),
+            "atOnce": at.at_once, "ours": side(&at.ours), "playwrightLoad": at.playwright(Until::Load).map(side),
+            "playwrightQuiet": at.playwright(Until::Quiet).map(side),
         })
     });
     let (version, absent) = (pages.playwright.as_ref().ok(), pages.playwright.as_ref().err());

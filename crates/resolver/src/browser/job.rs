@@ -8,6 +8,7 @@ use protocol::result::{DelayedRefresh, Engine, Hop, Observed};
 use tokio::time::{Duration, Instant};
 use url::Url;
 
+use super::ahead::{Ahead, NotReady, Ready};
 use super::cdp::CdpError;
 use super::context::{JobContext, Pictures};
 use super::egress::{Egress, Limits, place};
@@ -15,7 +16,6 @@ use super::ending::Ending;
 use super::evidence::Seen;
 use super::navigation::Tracker;
 use super::process::Browser;
-use super::proxy::JobProxy;
 use super::watch::{Watch, Watched};
 use crate::budgets::Budgets;
 use crate::chain::{Chain, End};
@@ -27,8 +27,6 @@ use crate::proxy::ProxyProfile;
 
 /// Bytes of all that a job loads, as they come over the wire: a heavy landing page without pictures has 20 MiB.
 const JOB_BYTES: u64 = 64 * 1_024 * 1_024;
-/// How long closing a context may hold up the result; the browser goes on by itself.
-const CLOSE: Duration = Duration::from_millis(500);
 
 /// What a job is made of.
 pub(super) struct Job<'a> {
@@ -39,6 +37,10 @@ pub(super) struct Job<'a> {
     pub(super) context: &'a Context,
     pub(super) proxy: Option<(&'a str, &'a ProxyProfile)>,
     pub(super) pictures: Pictures,
+    /// Where the next job's context is opened ahead.
+    pub(super) ahead: &'a Arc<Ahead>,
+    /// Whether to do so: not for a browser whose first job may be its last.
+    pub(super) opens_ahead: bool,
 }
 
 impl Job<'_> {
@@ -50,22 +52,26 @@ impl Job<'_> {
         let began = Instant::now();
         let deadline = began + self.budgets.chain;
         let identity = Identity::of(self.context);
-        let upstream = self.proxy.map(|(_, profile)| profile.clone());
-        let limits = Limits { dial: self.budgets.hop, bytes: JOB_BYTES };
-        let egress = Arc::new(Egress::new(self.guard.clone(), self.tls.clone(), upstream, Arc::clone(self.pacer), limits));
-        let proxy = match JobProxy::start(Arc::clone(&egress)).await {
-            Ok(proxy) => proxy,
-            Err(error) => {
-                let end = End::ContextUnavailable(format!("no port for the browser's way out: {error}"));
-                return Ok(Chain::without_hops(Engine::Browser, end));
+        let ready = match self.ahead.take(&browser) {
+            Some(ready) => Ok(ready),
+            None => Ready::open(browser.client.clone()).await,
+        };
+        let Ready { port, context } = match ready {
+            Ok(ready) => ready,
+            Err(NotReady::Browser(error)) => return Err(error),
+            Err(error @ NotReady::NoPort(_)) => {
+                return Ok(Chain::without_hops(Engine::Browser, End::ContextUnavailable(error.to_string())));
             }
         };
-        let mut open = JobContext::open(browser, proxy.port(), self.context, &identity, self.pictures).await?;
+        let egress = Arc::new(self.egress());
+        let proxy = port.serve(Arc::clone(&egress));
+        let mut open = JobContext::of(context, browser, self.context, &identity, self.pictures).await?;
         let mut tracker = Tracker::new(open.session.clone(), open.frame.clone(), self.budgets.refresh_delay, Instant::now());
         let mut seen = Seen::default();
         let watched = match open.navigate(url.as_str(), identity.first_referer.as_deref()).await {
             Ok(()) => {
-                let mut watch = Watch::new(&mut open, self.budgets, &mut tracker, &mut seen);
+                let ahead = self.opens_ahead.then_some(self.ahead);
+                let mut watch = Watch::new(&mut open, self.budgets, &mut tracker, &mut seen, ahead);
                 tokio::time::timeout_at(deadline, watch.run()).await.unwrap_or_else(|_| {
                     let cause = format!("the chain took longer than {} s", self.budgets.chain.as_secs());
                     Ok(Watched::Ends(End::TimedOut(cause)))
@@ -80,9 +86,7 @@ impl Job<'_> {
         };
         // The way out ends first: nothing is dialled for a job that is over.
         drop(proxy);
-        if tokio::time::timeout(CLOSE, open.close()).await.is_err() {
-            tracing::debug!("a browser context takes its time to close");
-        }
+        open.close().await;
         let watched = watched?;
         tracker.complete();
         let ending = Ending { tracker: &tracker, egress: &egress, guard: self.guard, budgets: self.budgets };
@@ -95,6 +99,13 @@ impl Job<'_> {
         let observed = self.observed(&identity, &hops);
         let chain = Chain::without_hops(Engine::Browser, end);
         Ok(Chain { hops, delayed_refresh, beside: seen.into(), screenshot, observed, duration: began.elapsed(), ..chain })
+    }
+
+    /// A way out for one job through the proxy that this one asks for.
+    fn egress(&self) -> Egress {
+        let upstream = self.proxy.map(|(_, profile)| profile.clone());
+        let limits = Limits { dial: self.budgets.hop, bytes: JOB_BYTES };
+        Egress::new(self.guard.clone(), self.tls.clone(), upstream, Arc::clone(self.pacer), limits)
     }
 
     fn delayed_refresh(&self, tracker: &Tracker, end: &End) -> Option<DelayedRefresh> {

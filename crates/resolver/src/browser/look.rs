@@ -108,8 +108,9 @@ pub(super) struct Standing {
 /// # Errors
 /// [`CdpError`]: the page is busy, has gone elsewhere meanwhile, or the browser has ended.
 pub(super) async fn stand(client: &Client, session: &str, frame: &str) -> Result<Standing, CdpError> {
-    let mut tree = client.call_within(session, "Page.getFrameTree", json!({}), ANSWER).await?;
-    let look = look(client, session, frame).await?;
+    // Both are asked at once: commands of a session run in order.
+    let tree = client.call_within(session, "Page.getFrameTree", json!({}), ANSWER);
+    let (mut tree, look) = tokio::try_join!(tree, look(client, session, frame))?;
     Ok(Standing { frame: tree["frameTree"]["frame"].take(), look })
 }
 

@@ -25,26 +25,36 @@ const MAX_CONNECTIONS: usize = 64;
 /// Bytes that go through at once.
 const CHUNK_BYTES: usize = 16 * 1_024;
 
-/// The proxy of one job. Dropping it closes the port and every connection.
-pub(super) struct JobProxy {
-    port: u16,
-    accepting: AbortHandle,
+/// A port that leads nowhere yet: whoever connects waits until it is some job's.
+pub(super) struct ProxyPort {
+    listener: TcpListener,
+    number: u16,
 }
 
-impl JobProxy {
+impl ProxyPort {
     /// Listens on a free port.
     ///
     /// # Errors
     /// When there is none.
-    pub(super) async fn start(egress: Arc<Egress>) -> io::Result<Self> {
+    pub(super) async fn open() -> io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        let port = listener.local_addr()?.port();
-        Ok(Self { port, accepting: tokio::spawn(accept(listener, egress)).abort_handle() })
+        let number = listener.local_addr()?.port();
+        Ok(Self { listener, number })
     }
 
-    pub(super) fn port(&self) -> u16 {
-        self.port
+    pub(super) fn number(&self) -> u16 {
+        self.number
     }
+
+    /// Makes it the way out of a job.
+    pub(super) fn serve(self, egress: Arc<Egress>) -> JobProxy {
+        JobProxy { accepting: tokio::spawn(accept(self.listener, egress)).abort_handle() }
+    }
+}
+
+/// The proxy of one job. Dropping it closes the port and every connection.
+pub(super) struct JobProxy {
+    accepting: AbortHandle,
 }
 
 impl Drop for JobProxy {
@@ -278,12 +288,17 @@ mod tests {
         Arc::new(Egress::new(guard, tls, None, Arc::new(Pacer::new(1)), limits))
     }
 
+    async fn connect(egress: &Arc<Egress>) -> (JobProxy, TcpStream) {
+        let port = ProxyPort::open().await.unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", port.number())).await.unwrap();
+        (port.serve(Arc::clone(egress)), stream)
+    }
+
     async fn ask(exceptions: &[String], request: &str) -> (String, Arc<Egress>) {
         let guard = Guard::new(Exceptions::parse(exceptions).unwrap(), Arc::new(SystemNames));
         let tls = Tls::new(Vec::new());
         let egress = egress_of(guard, tls);
-        let proxy = JobProxy::start(Arc::clone(&egress)).await.unwrap();
-        let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
+        let (_proxy, mut stream) = connect(&egress).await;
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await.unwrap().ok();
@@ -322,8 +337,7 @@ mod tests {
         let (a, b) = (serve("a").await, serve("b").await);
         let guard = Guard::new(Exceptions::parse([format!("a.test={a}"), format!("b.test={b}")]).unwrap(), Arc::new(SystemNames));
         let egress = egress_of(guard, Tls::new(Vec::new()));
-        let proxy = JobProxy::start(Arc::clone(&egress)).await.unwrap();
-        let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
+        let (_proxy, mut stream) = connect(&egress).await;
         for name in ["a", "b"] {
             stream.write_all(format!("GET http://{name}.test/p HTTP/1.1\r\nHost: {name}.test\r\n\r\n").as_bytes()).await.unwrap();
             let mut answer = vec![0; 39];

@@ -45,8 +45,12 @@ impl Traffic {
 
     /// A request ended, well or not.
     pub(super) fn ended(&mut self, event: &Event, now: Instant) {
-        let key = (event.session.clone(), event.params.text("requestId").to_owned());
-        if self.in_flight.remove(&key).is_some() {
+        self.came(&event.session, event.params.text("requestId"), now);
+    }
+
+    /// The answer to a request is here, all of it.
+    pub(super) fn came(&mut self, session: &str, request: &str, now: Instant) {
+        if self.in_flight.remove(&(session.to_owned(), request.to_owned())).is_some() {
             self.last = now;
         }
     }
