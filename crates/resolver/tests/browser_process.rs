@@ -6,6 +6,7 @@
 
 mod pages;
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -30,9 +31,10 @@ fn browser_processes() -> Vec<u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_ours).collect()
 }
 
-fn profiles() -> usize {
+fn profiles() -> Vec<PathBuf> {
     let marker = format!("link-peeler-browser-{}-", std::process::id());
-    std::env::temp_dir().read_dir().unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&marker)).count()
+    let entries = std::env::temp_dir().read_dir().unwrap().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&marker)).map(|entry| entry.path()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,6 +55,10 @@ async fn a_browser_that_dies_is_replaced_and_the_last_one_leaves_nothing_behind(
         let environment = String::from_utf8_lossy(&std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default()).into_owned();
         assert!(!environment.contains("CARGO"), "process {process}: {}", environment.replace('\0', "\n"));
     }
+    // What it makes for the time that it runs lies in its profile: a browser that is killed removes nothing.
+    let profile = profiles().remove(0);
+    let socket = std::fs::read_link(profile.join("SingletonSocket")).unwrap();
+    assert!(socket.starts_with(&profile), "{}", socket.display());
     let (under_way, ()) = tokio::join!(resolve(&resolver, "http://a.test/slow"), async {
         // Until the page under way has a process of its own.
         while browser_processes().len() <= idle {
@@ -62,12 +68,13 @@ async fn a_browser_that_dies_is_replaced_and_the_last_one_leaves_nothing_behind(
     });
     assert_eq!(under_way.conclusion, Conclusion::Valid, "{}", under_way.detail);
     assert_eq!(resolve(&resolver, "http://a.test/landing").await.conclusion, Conclusion::Valid);
-    assert!(profiles() >= 1);
+    assert_eq!(profiles().len(), 1, "the killed browser's profile went with it");
+    assert!(!profile.exists() && !socket.exists());
     drop(resolver);
     let deadline = Instant::now() + Duration::from_secs(5);
     while !browser_processes().is_empty() && Instant::now() < deadline {
         tokio::task::yield_now().await;
     }
     assert_eq!(browser_processes(), [0_u32; 0]);
-    assert_eq!(profiles(), 0);
+    assert_eq!(profiles(), [PathBuf::new(); 0]);
 }

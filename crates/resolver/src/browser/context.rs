@@ -12,6 +12,7 @@ use tokio::time::{Duration, Instant};
 use super::cdp::{CdpError, Client, Event, Events, Fields as _, TargetInfo};
 use super::disguise::{self, Command};
 use super::process::Browser;
+use super::proxy::{JobProxy, Pass};
 use crate::chain::Screenshot;
 use crate::context::Identity;
 use crate::settings::{PictureFormat, Screenshots};
@@ -49,6 +50,8 @@ pub(super) struct JobContext {
     pub(super) events: Events,
     /// What every child of the page is told before it runs.
     agent: Command,
+    /// What the job's proxy wants to see.
+    pass: Option<Pass>,
 }
 
 /// An open context with its empty tab, which has been told nothing yet: it belongs to no job.
@@ -114,12 +117,13 @@ impl JobContext {
     pub(super) async fn of(
         fresh: FreshContext,
         browser: Arc<Browser>,
+        proxy: &JobProxy,
         context: &Context,
         identity: &Identity,
         pictures: Pictures,
     ) -> Result<Self, CdpError> {
         let FreshContext { id, session, frame, events, .. } = fresh;
-        let job = Self { id, session, frame, events, agent: disguise::agent(identity, context.device), browser };
+        let job = Self { id, session, frame, events, agent: disguise::agent(identity, context.device), pass: proxy.pass().cloned(), browser };
         match job.begin(context, identity, pictures).await {
             Ok(()) => Ok(job),
             Err(error) => {
@@ -144,9 +148,15 @@ impl JobContext {
         commands.extend(disguise::screen(context.device));
         commands.extend(disguise::fields(identity));
         commands.extend(disguise::locale(context));
-        if pictures == Pictures::Withheld {
-            let kinds: Vec<Value> = ["Image", "Font", "Media"].iter().map(|kind| json!({"resourceType": kind})).collect();
-            commands.push(("Fetch.enable", json!({"patterns": kinds})));
+        let mut held_up = match pictures {
+            Pictures::Withheld => vec!["Image", "Font", "Media"],
+            Pictures::Loaded(_) => Vec::new(),
+        };
+        // Chromium tells who wants credentials only of requests that it holds up. The first of a job is a document's.
+        held_up.extend(self.pass.as_ref().map(|_| "Document"));
+        if !held_up.is_empty() {
+            let patterns: Vec<Value> = held_up.iter().map(|kind| json!({"resourceType": kind})).collect();
+            commands.push(("Fetch.enable", json!({"patterns": patterns, "handleAuthRequests": self.pass.is_some()})));
         }
         commands.push(("Runtime.runIfWaitingForDebugger", json!({})));
         for (method, params) in commands {
@@ -177,6 +187,22 @@ impl JobContext {
             navigation["transitionType"] = "link".into();
         }
         self.browser.client.post(&self.session, "Page.navigate", navigation).await
+    }
+
+    /// Answers whoever wants credentials: the job's proxy gets its pass, others are left to the browser, which has none.
+    ///
+    /// # Errors
+    /// [`CdpError`].
+    pub(super) async fn authorize(&self, event: &Event) -> Result<(), CdpError> {
+        let challenge = &event.params["authChallenge"];
+        let answer = match self.pass.as_ref().filter(|pass| pass.is_asked_for(challenge.text("source"), challenge.text("realm"))) {
+            Some(Pass { credentials, .. }) => {
+                json!({"response": "ProvideCredentials", "username": credentials.user, "password": credentials.password.expose()})
+            }
+            None => json!({"response": "Default"}),
+        };
+        let answer = json!({"requestId": event.params["requestId"], "authChallengeResponse": answer});
+        self.browser.client.post(&event.session, "Fetch.continueWithAuth", answer).await
     }
 
     /// Lets a new child run: frames and workers of the page after they were told who they are; popups are closed.

@@ -76,6 +76,10 @@ impl Ending<'_> {
             "ERR_PROXY_CONNECTION_FAILED" | "ERR_TUNNEL_CONNECTION_FAILED" | "ERR_OUT_OF_MEMORY" | "ERR_INSUFFICIENT_RESOURCES" => {
                 End::ContextUnavailable(told())
             }
+            // By a 407 that no credentials answer: behind a proxy of the user's it is that proxy's.
+            "ERR_INVALID_AUTH_CREDENTIALS" if self.egress.upstream().is_some() => {
+                End::ContextUnavailable("the proxy wants other credentials".to_owned())
+            }
             "ERR_CONTENT_DECODING_FAILED" | "ERR_CONTENT_DECODING_INIT_FAILED" => match self.page(None) {
                 End::Page(mut page) => {
                     page.content = Content::Undecodable;

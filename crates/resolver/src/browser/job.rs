@@ -65,7 +65,7 @@ impl Job<'_> {
         };
         let egress = Arc::new(self.egress());
         let proxy = port.serve(Arc::clone(&egress));
-        let mut open = JobContext::of(context, browser, self.context, &identity, self.pictures).await?;
+        let mut open = JobContext::of(context, browser, &proxy, self.context, &identity, self.pictures).await?;
         let mut tracker = Tracker::new(open.session.clone(), open.frame.clone(), self.budgets.refresh_delay, Instant::now());
         let mut seen = Seen::default();
         let watched = match open.navigate(url.as_str(), identity.first_referer.as_deref()).await {

@@ -27,6 +27,13 @@ const LOOK: Duration = Duration::from_millis(5);
 const LAST_WORDS: usize = 2_048;
 /// Beginning of the profile folders' names, before the process id of their owner.
 const PROFILE: &str = "link-peeler-browser-";
+/// Folder in the profile for what a browser would leave in the system's folder for temporary files whenever it is killed.
+/// Its name is that short since a socket lies in it.
+const TEMPORARY: &str = "t";
+/// Bytes of a socket's path (`sun_path` of Linux, without its end), and of what Chromium and its kin put into the folder
+/// (`/org.chromium.Chromium.XXXXXX/SingletonSocket`, `/com.microsoft.Edge.XXXXXX/…`). Without room for it they don't start.
+const MAX_SOCKET_PATH: usize = 107;
+const SOCKET_NAME: usize = 46;
 
 /// Why no browser runs.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +82,7 @@ impl Browser {
             .args(flags(profile.path(), trusted_keys))
             .env_clear()
             .envs(environment::of_browser(std::env::vars_os()))
+            .envs(temporary(profile.path()).map_err(StartError::Profile)?.map(|folder| ("TMPDIR", folder)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -138,7 +146,7 @@ impl Browser {
             }
             running.group.kill();
             // Removing some hundred files is nothing for the threads that others wait on.
-            tokio::task::spawn_blocking(move || drop(running.profile)).await.ok();
+            tokio::task::spawn_blocking(move || remove(running.profile)).await.ok();
         }
     }
 }
@@ -157,6 +165,36 @@ impl Drop for Browser {
         }
         running.group.kill();
         running.child.try_wait().ok();
+        remove(running.profile);
+    }
+}
+
+/// The browser's own folder for temporary files, made; none where a socket in it would have too long a path.
+#[cfg(unix)]
+fn temporary(profile: &Path) -> std::io::Result<Option<PathBuf>> {
+    let folder = profile.join(TEMPORARY);
+    if folder.as_os_str().len() + SOCKET_NAME > MAX_SOCKET_PATH {
+        return Ok(None);
+    }
+    std::fs::create_dir(&folder)?;
+    Ok(Some(folder))
+}
+
+/// Removes a profile. Processes that were killed a moment ago may still write into it, and nobody would come back for it as
+/// long as this process lives.
+fn remove(profile: TempDir) {
+    let path = profile.keep();
+    let deadline = Instant::now() + END;
+    while let Err(error) = std::fs::remove_dir_all(&path) {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            return;
+        }
+        if Instant::now() >= deadline {
+            tracing::warn!(%error, profile = %path.display(), "the browser's profile cannot be removed");
+            return;
+        }
+        #[allow(clippy::disallowed_methods, reason = "a destructor and a thread for blocking work have no timer to await")]
+        std::thread::sleep(LOOK);
     }
 }
 

@@ -2,8 +2,10 @@
 //! come in absolute form for http and as CONNECT for everything else, WebSockets included; answers go back byte by byte,
 //! so that the browser judges them and not we.
 //!
-//! Whoever else on this machine finds the port can reach what the guard allows, which they can without it. A page cannot:
-//! the guard refuses loopback to it.
+//! Whoever else on this machine finds the port can reach what the guard allows, which they can without it. Where the way
+//! leads on through a proxy of the user's, they cannot: that has a name and a price, and its credentials are added here. So
+//! such a job's proxy wants a [`Pass`] that only our browser is given, at its first request, over DevTools; Chromium sends
+//! it along from then on. A page cannot come here at all: the guard refuses loopback to it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,8 +17,12 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use url::Url;
 
+use protocol::Secret;
+use protocol::secret::random_bytes;
+
 use super::egress::{Egress, Place, Way, place};
 use crate::connect::authorization;
+use crate::proxy::ProxyCredentials;
 
 /// Bytes of one request's head: Chromium's own limit for what servers send; cookies of many hops fit.
 const MAX_HEAD_BYTES: usize = 256 * 1_024;
@@ -24,6 +30,36 @@ const MAX_HEAD_BYTES: usize = 256 * 1_024;
 const MAX_CONNECTIONS: usize = 64;
 /// Bytes that go through at once.
 const CHUNK_BYTES: usize = 16 * 1_024;
+
+/// What lets our browser through a job's proxy, and nobody else.
+#[derive(Clone)]
+pub(super) struct Pass {
+    /// Asked for by this name, which nobody else can know: whoever else wants credentials is told none.
+    realm: String,
+    pub(super) credentials: ProxyCredentials,
+}
+
+impl Pass {
+    fn random() -> Self {
+        let random = || data_encoding::HEXLOWER.encode(&random_bytes::<16>());
+        Self { realm: random(), credentials: ProxyCredentials { user: "job".to_owned(), password: Secret::new(random()) } }
+    }
+
+    /// Whether it is this proxy that asks, by `Fetch.AuthChallenge` of DevTools.
+    pub(super) fn is_asked_for(&self, source: &str, realm: &str) -> bool {
+        source == "Proxy" && realm == self.realm
+    }
+
+    fn is_in(&self, head: &Head) -> bool {
+        // 128 random bits that hold for seconds: how long the comparison takes is no way to guess them.
+        head.authorization.as_deref() == Some(authorization(&self.credentials).as_str())
+    }
+
+    fn question(&self) -> String {
+        let realm = &self.realm;
+        format!("HTTP/1.1 407 Whose\r\nProxy-Authenticate: Basic realm=\"{realm}\"\r\nContent-Length: 0\r\n\r\n")
+    }
+}
 
 /// A port that leads nowhere yet: whoever connects waits until it is some job's.
 pub(super) struct ProxyPort {
@@ -48,13 +84,22 @@ impl ProxyPort {
 
     /// Makes it the way out of a job.
     pub(super) fn serve(self, egress: Arc<Egress>) -> JobProxy {
-        JobProxy { accepting: tokio::spawn(accept(self.listener, egress)).abort_handle() }
+        let pass = egress.upstream().is_some().then(Pass::random);
+        JobProxy { accepting: tokio::spawn(accept(self.listener, egress, pass.clone())).abort_handle(), pass }
     }
 }
 
 /// The proxy of one job. Dropping it closes the port and every connection.
 pub(super) struct JobProxy {
+    pass: Option<Pass>,
     accepting: AbortHandle,
+}
+
+impl JobProxy {
+    /// What it wants to see, if anything.
+    pub(super) fn pass(&self) -> Option<&Pass> {
+        self.pass.as_ref()
+    }
 }
 
 impl Drop for JobProxy {
@@ -64,17 +109,17 @@ impl Drop for JobProxy {
     }
 }
 
-async fn accept(listener: TcpListener, egress: Arc<Egress>) {
+async fn accept(listener: TcpListener, egress: Arc<Egress>, pass: Option<Pass>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
         let Ok(permit) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let egress = Arc::clone(&egress);
+                let (egress, pass) = (Arc::clone(&egress), pass.clone());
                 connections.spawn(async move {
                     let _permit = permit;
-                    if let Err(error) = Exchange::new(stream, &egress).run().await {
+                    if let Err(error) = Exchange::new(stream, &egress, pass.as_ref()).run().await {
                         tracing::trace!(%error, "a connection of the browser ended");
                     }
                 });
@@ -92,6 +137,7 @@ async fn accept(listener: TcpListener, egress: Arc<Egress>) {
 /// One connection from the browser, and the one that it is joined to.
 struct Exchange<'a> {
     egress: &'a Egress,
+    pass: Option<&'a Pass>,
     browser: TcpStream,
     /// What came from the browser and is not yet passed on.
     waiting: Vec<u8>,
@@ -107,11 +153,13 @@ struct Head {
     /// The rest after the request line, without what is meant for proxies.
     fields: Vec<u8>,
     body: u64,
+    /// What was said to the proxy to be let through.
+    authorization: Option<String>,
 }
 
 impl<'a> Exchange<'a> {
-    fn new(browser: TcpStream, egress: &'a Egress) -> Self {
-        Self { egress, browser, waiting: Vec::new(), body_left: 0, upstream: None }
+    fn new(browser: TcpStream, egress: &'a Egress, pass: Option<&'a Pass>) -> Self {
+        Self { egress, pass, browser, waiting: Vec::new(), body_left: 0, upstream: None }
     }
 
     async fn run(mut self) -> io::Result<()> {
@@ -169,6 +217,13 @@ impl<'a> Exchange<'a> {
             let head = Head::read(&self.waiting[..length]);
             self.waiting.drain(..length);
             let Some(head) = head else { return Ok(Turn::Over) };
+            if let Some(pass) = self.pass.filter(|pass| !pass.is_in(&head)) {
+                self.browser.write_all(pass.question().as_bytes()).await?;
+                if head.body > 0 {
+                    return Ok(Turn::Over);
+                }
+                continue;
+            }
             let turn = if head.method == "CONNECT" { self.tunnel(&head).await? } else { self.forward(head).await? };
             if turn == Turn::Over {
                 return Ok(Turn::Over);
@@ -241,10 +296,11 @@ impl Head {
         let mut words = line.split(' ');
         let (method, target) = (words.next()?, words.next()?);
         let mut fields = Vec::with_capacity(rest.len());
-        let mut body = 0;
+        let (mut body, mut authorization) = (0, None);
         for field in rest.split_inclusive("\r\n") {
             let name = field.split(':').next().unwrap_or_default();
             if name.eq_ignore_ascii_case("proxy-authorization") {
+                authorization = Some(field[name.len() + 1..].trim().to_owned());
                 continue;
             }
             if name.eq_ignore_ascii_case("proxy-connection") {
@@ -257,7 +313,7 @@ impl Head {
             }
             fields.extend_from_slice(field.as_bytes());
         }
-        Some(Self { method: method.to_owned(), target: target.to_owned(), fields, body })
+        Some(Self { method: method.to_owned(), target: target.to_owned(), fields, body, authorization })
     }
 }
 

@@ -249,9 +249,13 @@ impl<'a> Watch<'a> {
                 Child::Part => (),
             },
             "Target.detachedFromTarget" => self.tracker.traffic.forget_session(event.params.text("sessionId")),
+            "Fetch.authRequired" => self.open.authorize(&event).await?,
             "Fetch.requestPaused" => {
                 let id = &event.params["requestId"];
-                if event.params.text("resourceType") == "Image" {
+                let kind = event.params.text("resourceType");
+                if kind == "Document" {
+                    client.post(&event.session, "Fetch.continueRequest", json!({"requestId": id})).await?;
+                } else if kind == "Image" {
                     let dot = json!({
                         "requestId": id, "responseCode": 200, "body": STANDARD.encode(DOT),
                         "responseHeaders": [{"name": "Content-Type", "value": "image/gif"}, {"name": "Access-Control-Allow-Origin", "value": "*"}],
