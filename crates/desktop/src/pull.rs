@@ -1,14 +1,15 @@
 //! The loop that brings jobs: whenever a slot is free a pull is open. It carries finished results along, so that a busy
-//! desktop ends and begins jobs in one transaction of the relay's; with nothing to carry it waits for jobs.
+//! desktop ends and begins jobs in one transaction of the relay's; with nothing to carry it waits for jobs. A desktop that is
+//! paused asks for none and says that it is there.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::device::{MAX_PULL_JOBS, MAX_PULL_WAIT_SECONDS, PullRequest};
+use tokio::time::Instant;
 
 use crate::backoff::random_fraction;
 use crate::run::{Ended, Run};
-use crate::status::Connection;
 use crate::{farewell, work};
 
 /// The least that a pull waits; with jitter up to [`MAX_PULL_WAIT_SECONDS`], so that desktops do not come in step.
@@ -22,6 +23,8 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
     let mut early_and_empty = 0_u32;
     // Whether a pull under this id may have reached the relay without an answer reaching us.
     let mut unanswered = false;
+    // When a relay last answered a pull.
+    let mut answered_at = None;
     loop {
         let pausing = &run.station.pausing;
         let is_paused = pausing.is_paused();
@@ -38,14 +41,21 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
             biased;
             () = run.stopping.cancelled() => return unanswered.then(|| collect(poll_id)),
             () = pausing.turned(is_paused) => continue,
+            () = until_silent(&run, answered_at), if is_paused => {
+                let presence = PullRequest { running: run.held.running(), ..collect(run.new_poll_id()) };
+                if let Ended::Answered(..) = run.pull(presence, Vec::new(), Duration::ZERO).await {
+                    answered_at = Some(Instant::now());
+                }
+                continue;
+            }
             () = run.until_ready(|| run.held.free() > 0 && !run.outbox.is_full(), || None), if !is_paused => {}
         }
         let room = run.held.free().min(MAX_PULL_JOBS as usize);
         let results = run.outbox.take_for_pull();
-        // After the relay was away it is asked for an answer at once: else whoever looks at the desktop would see it without one
-        // for as long as there is no job.
-        let was_away = matches!(run.journal.read().0, Connection::Retrying { .. });
-        let wait_seconds = if results.is_empty() && !was_away { wait_seconds(random_fraction()) } else { 0 };
+        // Where it is not known whether the relay answers (at the start, after it was away, after the machine slept) it is asked
+        // for an answer at once: else whoever looks at the desktop would see it without one for as long as there is no job.
+        let is_heard = run.is_connected() && !unanswered;
+        let wait_seconds = if results.is_empty() && is_heard { wait_seconds(random_fraction()) } else { 0 };
         let waited = wait_seconds > 0;
         let request = PullRequest {
             poll_id,
@@ -61,6 +71,7 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
             Ended::Answered(answer, took) => {
                 // Answered: whatever it leased is here, so the next pull is another one.
                 (poll_id, unanswered) = (run.new_poll_id(), false);
+                answered_at = Some(Instant::now());
                 let early = waited && answer.jobs.is_empty() && answer.lost.is_empty() && took + Duration::from_secs(1) < wait;
                 early_and_empty = if early { early_and_empty + 1 } else { 0 };
                 for job in answer.jobs.into_iter().take(room) {
@@ -76,6 +87,15 @@ pub(crate) async fn bring_jobs(run: Arc<Run>) -> Option<PullRequest> {
                 () = tokio::time::sleep(early_pause(early_and_empty, random_fraction())) => {}
             }
         }
+    }
+}
+
+/// Returns when a paused desktop should let the relay hear of it: it has not for as long as a pull waits, or it does not know
+/// whether the relay answers.
+async fn until_silent(run: &Run, answered_at: Option<Instant>) {
+    run.gate.open().await;
+    if let Some(at) = answered_at.filter(|_| run.is_connected()) {
+        tokio::time::sleep_until(at + Duration::from_secs(wait_seconds(random_fraction()).into())).await;
     }
 }
 

@@ -71,6 +71,11 @@ impl Run {
         }
     }
 
+    /// Whether the last request was answered.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(self.journal.read().0, Connection::Connected)
+    }
+
     pub(crate) fn new_poll_id(&self) -> PollId {
         PollId::random(self.clock.now())
     }

@@ -1,5 +1,7 @@
 //! A desktop that is paused: takes nothing new, finishes what it has, and is so again at its next start.
 
+use desktop::Connection;
+
 use crate::Stage;
 use crate::relay::Reply;
 
@@ -19,8 +21,14 @@ async fn a_paused_desktop_finishes_what_it_has_and_takes_nothing_new() {
     assert_eq!(stage.relay.seen(|seen| seen.asking().len()), asked, "no pull asked for jobs");
     desktop.shutdown().await;
 
+    let before = stage.relay.seen(|seen| seen.pulls.len());
     let again = stage.desktop_with(2).await;
     assert!(again.status().paused, "it holds over restarts");
+    let mut events = again.events();
+    stage.relay.until("it says that it is there", |seen| seen.pulls.len() > before).await;
+    while again.status().connection != Connection::Connected {
+        events.recv().await.unwrap();
+    }
     assert_eq!(stage.relay.seen(|seen| seen.asking().len()), asked);
     again.pause(false).unwrap();
     stage.relay.until("it pulls again", |seen| seen.asking().len() > asked).await;

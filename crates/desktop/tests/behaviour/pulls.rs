@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use desktop::Connection;
 use protocol::ProblemCode;
 
 use crate::Stage;
@@ -16,6 +17,21 @@ async fn an_idle_desktop_waits_for_as_many_jobs_as_it_has_room_for() {
         let (_, pull) = &seen.pulls[0];
         assert_eq!(pull.max, 7);
         assert!((45..=50).contains(&pull.wait_seconds), "{}", pull.wait_seconds);
+    });
+    desktop.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_idle_desktop_that_was_started_again_knows_at_once_that_the_relay_answers() {
+    let stage = Stage::new().await;
+    stage.desktop().await.shutdown().await;
+    let before = stage.relay.seen(|seen| seen.pulls.len());
+    let desktop = stage.desktop().await;
+    stage.relay.until("it asks, and then waits", |seen| seen.pulls.len() >= before + 2).await;
+    assert_eq!(desktop.status().connection, Connection::Connected);
+    stage.relay.seen(|seen| {
+        let waits: Vec<_> = seen.pulls[before..].iter().map(|(_, pull)| (pull.max, pull.wait_seconds > 0)).collect();
+        assert_eq!(waits, [(1, false), (1, true)], "one answer tells; from then on it waits for jobs");
     });
     desktop.shutdown().await;
 }
