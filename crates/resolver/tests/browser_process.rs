@@ -76,5 +76,5 @@ async fn a_browser_that_dies_is_replaced_and_the_last_one_leaves_nothing_behind(
         tokio::task::yield_now().await;
     }
     assert_eq!(browser_processes(), [0_u32; 0]);
-    assert_eq!(profiles(), [PathBuf::new(); 0]);
+    assert_eq!(profiles(), Vec::<PathBuf>::new());
 }

@@ -38,6 +38,7 @@ pub mod notice;
 pub mod number;
 pub mod pager;
 pub mod response;
+pub mod screenshot;
 pub mod table;
 pub mod theme;
 pub mod time;

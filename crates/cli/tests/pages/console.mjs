@@ -48,6 +48,22 @@ async function accept(test, link, name, options = {}) {
   await page.getByRole("navigation").waitFor();
 }
 
+/** Goes by the button of the sign-in page to the provider, and signs in there as `login`; without one only goes there. */
+async function atProvider(test, login, options = {}) {
+  // The provider's pages ask for a font from elsewhere.
+  const person = await test.person({ ...options, loud: true });
+  const page = await person.open("/sign-in?next=/me");
+  await page.getByRole("link", { name: "Sign in with the Provider" }).click();
+  await page.getByPlaceholder("Enter any login").waitFor();
+  if (login) {
+    await page.getByPlaceholder("Enter any login").fill(login);
+    await page.getByPlaceholder("and password").fill("any");
+    await page.getByRole("button", { name: "Sign-in" }).click();
+    await page.getByRole("button", { name: "Continue" }).click();
+  }
+  return page;
+}
+
 /** Ticks rows of the table and does something with them. */
 async function act(page, rows, deed) {
   for (const row of rows) await page.getByRole("row", { name: new RegExp(row) }).getByRole("checkbox").check();
@@ -88,6 +104,30 @@ export default {
     await page.getByRole("link", { name: "Gus" }).click();
     await press(page, "Remove");
     await page.getByText("Gus").waitFor({ state: "detached" });
+  },
+
+  "people come in through a provider, and whom no account wants does not": async (test) => {
+    const owner = await as(test, OWNER);
+    await invite(test, owner, "bea@company.example", "viewer");
+    for (const scripts of [true, false]) {
+      const page = await atProvider(test, "bea", { scripts });
+      await page.waitForURL((now) => now.pathname === "/me");
+      await said(page, "bea@company.example");
+    }
+    const stranger = await atProvider(test, "eve");
+    await said(stranger, "not_invited");
+    await test.looks(stranger);
+    // Whoever has said no there is not taken for a fault of ours.
+    const unsure = await atProvider(test, undefined);
+    await unsure.getByRole("link", { name: "Cancel" }).click();
+    await unsure.waitForURL((now) => now.pathname.startsWith("/sign-in"));
+    await test.looks(unsure);
+    await unsure.getByRole("link", { name: /sign in|again/i }).first().click();
+    await heading(unsure, "Sign in");
+    const page = await owner.open(`${owner.home}/people`);
+    await page.getByRole("link", { name: "bea of the provider" }).click();
+    await press(page, "Remove");
+    await page.getByText("bea of the provider").waitFor({ state: "detached" });
   },
 
   "a desktop is approved, and another is denied": async (test) => {
@@ -208,6 +248,80 @@ export default {
     const open = await looked.open(`${viewer.home}/requests?about=${good.hash}`);
     await open.getByText(/^Received /).click();
     await test.looks(open);
+  },
+
+  "what is expected of many rows is set at once, by those who say what": async (test) => {
+    for (const scripts of [true, false]) {
+      const person = await as(test, OPERATOR, { scripts });
+      const rows = [`imported-${scripts}-1`, `imported-${scripts}-2`];
+      const page = await person.open(`${person.home}/rows?q=imported-${scripts}`);
+      const both = async (text) => {
+        await page.goto(`${person.home}/rows?q=imported-${scripts}`);
+        return (await page.getByRole("row").getByText(text, { exact: true }).count()) === 2;
+      };
+      await act(page, rows, "Expect");
+      await heading(page, "What is expected of 2 rows?");
+      await press(page, "Save");
+      await said(page, "Tick what shall be changed.");
+      await page.getByLabel("Change the expected domain").check();
+      await page.getByLabel("Expected domain", { exact: true }).fill("https://shop.example/");
+      await page.getByLabel("Change the required parameters").check();
+      await page.getByLabel("Required parameters", { exact: true }).fill("gclid");
+      await press(page, "Save");
+      await page.getByRole("alert").getByText(/domain/i).first().waitFor();
+      assert.ok(await page.getByLabel("Change the required parameters").isChecked(), "what was filled in stays");
+      if (scripts) await test.looks(page);
+      await page.getByLabel("Expected domain", { exact: true }).fill("shop.example");
+      await press(page, "Save");
+      await said(page, "2 rows: saved.");
+      await act(page, rows, "Check again");
+      await test.until("both are judged by it", () => both("wrong destination"));
+      await page.getByRole("link", { name: rows[1] }).click();
+      assert.equal(await page.getByLabel("Expected domain").inputValue(), "shop.example");
+      assert.equal(await page.getByLabel("Required parameters").inputValue(), "gclid");
+      await page.goto(`${person.home}/rows?q=imported-${scripts}`);
+      await act(page, rows, "Expect");
+      await page.getByLabel("Change the expected domain").check();
+      await page.getByLabel("Change the required parameters").check();
+      await press(page, "Save");
+      await said(page, "2 rows: saved.");
+      await act(page, rows, "Check again");
+      await test.until("nothing is expected any more", () => both("valid"));
+    }
+  },
+
+  "rows that drifted are accepted as they land now, many at once": async (test) => {
+    const person = await as(test, OPERATOR);
+    const rows = ["drifts-1", "drifts-2"];
+    const table = `${person.home}/rows?q=drifts-`;
+    const page = await person.open(table);
+    const landed = async (name, words) => {
+      for (const row of rows) {
+        const job = await follow(person, labLink(test, name), row);
+        await verdict(job).getByText(words, { exact: true }).waitFor();
+        await job.close();
+      }
+      await page.goto(table);
+    };
+    const accept = async () => {
+      await act(page, rows, "Accept where it lands");
+      await heading(page, /^Accept where 2 rows/);
+      await press(page, "Accept");
+      await said(page, "2 rows: where it lands is what is expected now.");
+    };
+    await landed("direct", "valid");
+    await accept();
+    await landed("slow-page", "drifted");
+    await page.getByLabel("Class").selectOption("review");
+    await press(page, "Filter");
+    for (const row of rows) await page.getByRole("row", { name: new RegExp(row) }).getByText("drifted", { exact: true }).waitFor();
+    await accept();
+    await page.goto(table);
+    await act(page, rows, "Check again");
+    await test.until("the new place is the right one", async () => {
+      await page.goto(table);
+      return (await page.getByRole("row").getByText("valid", { exact: true }).count()) === 2;
+    });
   },
 
   "what is shown goes out as files that spreadsheets take for text": async (test) => {
@@ -362,6 +476,57 @@ export default {
     for (const wanted of [/Skip to the content/, /Overview/, /Check again/, /Sign out/]) assert.ok(reached.some((label) => wanted.test(label)), `${wanted} in ${reached}`);
   },
 
+  "what fits is done to all of it, on every page, and to nothing else": async (test) => {
+    const MANY = 120;
+    const lines = Array.from({ length: MANY }, (_, at) => `many-${at},${labLink(test, "direct")}\n`);
+    for (const scripts of [true, false]) {
+      const person = await as(test, OPERATOR, { scripts });
+      const page = await person.open(`${person.home}/rows/import`);
+      if (scripts) {
+        await page.getByLabel("CSV", { exact: true }).fill(`rowId,trackingUrl\n${lines.join("")}`);
+        await press(page, "Go on");
+        await press(page, `Import ${MANY} rows`);
+        await said(page, `${MANY} rows imported and queued`);
+      }
+      await page.goto(`${person.home}/rows?q=many-`);
+      const all = async (deed) => {
+        await page.getByLabel(/^All that fit/).check();
+        await press(page, deed);
+      };
+      await all("Skip");
+      await heading(page, `Skip ${MANY} rows?`);
+      await page.getByLabel("Reason").fill("the season is over");
+      if (scripts) await test.looks(page);
+      await press(page, "Skip");
+      await said(page, `${MANY} rows skipped.`);
+      await page.goto(`${person.home}/rows?class=skipped&q=many-`);
+      await all("Expect");
+      await heading(page, `What is expected of ${MANY} rows?`);
+      await page.getByLabel("Change the expected domain").check();
+      await page.getByLabel("Expected domain", { exact: true }).fill("shop.example");
+      await press(page, "Save");
+      await said(page, `${MANY} rows: saved.`);
+      for (const [deed, asked, done] of [
+        ["Take in again", `Take ${MANY} rows in again?`, `${MANY} rows taken in again.`],
+        ["Check again", `Check ${MANY} rows again?`, `${MANY} rows will be checked now.`],
+      ]) {
+        await page.goto(`${person.home}/rows?q=many-`);
+        await all(deed);
+        await heading(page, asked);
+        if (scripts) await test.looks(page);
+        await press(page, deed);
+        await said(page, done);
+      }
+      // The last of them, which no first page shows, was among them; others were not.
+      await page.goto(`${person.home}/rows?q=many-99`);
+      await page.getByRole("link", { name: "many-99" }).click();
+      assert.equal(await page.getByLabel("Expected domain").inputValue(), "shop.example");
+      await page.goto(`${person.home}/rows?q=typed-true`);
+      await page.getByRole("link", { name: "typed-true" }).click();
+      assert.equal(await page.getByText("the season is over").count(), 0);
+    }
+  },
+
   "the theme, the passphrase and the sessions are one's own": async (test) => {
     await signIn(test, OWNER);
     const owner = await as(test, OWNER, { scripts: false });
@@ -382,9 +547,7 @@ export default {
   },
 
   "no page and no action was left out": async (test) => {
-    // Signing in elsewhere takes a provider: it has a test of its own.
-    const ours = test.given.routes.filter(({ path }) => !path.includes("{provider}"));
-    const left = test.unvisited(ours).map(({ method, path }) => `${method} ${path}`);
+    const left = test.unvisited(test.given.routes).map(({ method, path }) => `${method} ${path}`);
     assert.deepEqual(left, [], "visit these in a case of console.mjs");
   },
 };

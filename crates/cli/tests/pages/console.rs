@@ -16,7 +16,7 @@ pub(crate) fn routes() -> Vec<Value> {
 async fn walked(postgres: Option<String>) {
     // The same pages look the same over the other database.
     let looks_once = postgres.is_some();
-    let mut world = World::start(postgres).await;
+    let mut world = World::start_with_provider(postgres).await;
     let mut given = world.given();
     given["looksOnce"] = looks_once.into();
     given["routes"] = json!(routes());

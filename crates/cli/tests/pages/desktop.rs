@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::process::Process;
 use crate::script;
-use crate::world::ended;
+use crate::world::{World, ended};
 
 /// Relay, desktop and lab in one, as somebody has them who tries it out.
 fn start(data: &Path) -> Process {
@@ -90,4 +90,11 @@ async fn a_desktop_that_is_not_linked_shows_the_code_and_works_once_it_is_approv
         _ => panic!("nobody does `{name}`"),
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_desktop_s_pages_while_its_relay_is_away() {
+    let mut world = World::start(None).await;
+    let given = world.given();
+    script::run("away.mjs", given, async |name, with| world.act(&name, &with).await).await;
 }

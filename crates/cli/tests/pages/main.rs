@@ -7,6 +7,9 @@ mod desktop;
 mod hostile;
 mod hour;
 mod lab;
+#[path = "../../../relay/tests/http/console/oidc/npm.rs"]
+#[allow(dead_code, reason = "here the person at the provider is a browser")]
+mod npm;
 #[path = "../end_to_end/process.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod process;

@@ -27,8 +27,11 @@ pub(crate) async fn run_in(browser: &[&str], script: &str, given: Value, mut act
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages");
     let harness = here.join("harness");
     testkit::npm::ensure_packages(&harness).unwrap();
+    // A browser that is killed leaves what it has there.
+    let rubbish = tempfile::tempdir().unwrap();
     let mut node = Command::new("node")
         .arg("run.mjs")
+        .env("TMPDIR", rubbish.path())
         .current_dir(&harness)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

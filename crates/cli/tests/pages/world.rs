@@ -3,18 +3,27 @@
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::npm::Provider;
 use crate::process::{Process, until};
 use crate::site::Site;
 
 /// Seconds that leases last, before and after they are taken up: a dead desktop's jobs are out again soon.
 const LEASES: [&str; 4] = ["--takeup-seconds", "2", "--lease-seconds", "3"];
 
+/// Who the relay is to the provider that operators sign in through, and what the button calls that.
+const CLIENT_ID: &str = "the relay";
+const CLIENT_SECRET: &str = "a client's secret of one test";
+const PROVIDER_NAME: &str = "the Provider";
+const SECRET_FILE: &str = "oidc.secret";
+
 pub(crate) struct World {
     folder: tempfile::TempDir,
+    provider: Option<Provider>,
     database: String,
     address: SocketAddr,
     relay: Option<Process>,
@@ -29,6 +38,24 @@ impl World {
     /// Relay and lab, started; a desktop comes when a script asks for it. `postgres` is the URL of a database, else it is
     /// a file.
     pub(crate) async fn start(postgres: Option<String>) -> Self {
+        let mut world = Self::without_relay(postgres).await;
+        world.setup_url = world.start_relay().await["setupUrl"].clone();
+        world
+    }
+
+    /// The same with an OpenID provider, whose people are called as their login at company.example.
+    pub(crate) async fn start_with_provider(postgres: Option<String>) -> Self {
+        let mut world = Self::without_relay(postgres).await;
+        let mut provider = Provider::start();
+        provider.serve(&format!("{}/sign-in/oidc/callback", world.relay_url()), CLIENT_ID, CLIENT_SECRET);
+        std::fs::write(world.folder_of(SECRET_FILE), CLIENT_SECRET).unwrap();
+        std::fs::set_permissions(world.folder_of(SECRET_FILE), std::fs::Permissions::from_mode(0o600)).unwrap();
+        world.provider = Some(provider);
+        world.setup_url = world.start_relay().await["setupUrl"].clone();
+        world
+    }
+
+    async fn without_relay(postgres: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = postgres.unwrap_or_else(|| folder.path().join("relay.db").display().to_string());
         let lab = Process::start(&["lab", "--json", "--listen", "127.0.0.1:0"]);
@@ -36,10 +63,9 @@ impl World {
         let lab_url = said["labUrl"].as_str().unwrap().to_owned();
         // A port that it keeps over its deaths.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (relay, setup_url, desktops) = (None, Value::Null, HashMap::new());
-        let mut world = Self { folder, database, address, relay, setup_url, lab, lab_url, site: Site::start().await, desktops };
-        world.setup_url = world.start_relay().await["setupUrl"].clone();
-        world
+        let (provider, relay, setup_url, desktops) = (None, None, Value::Null, HashMap::new());
+        let site = Site::start().await;
+        Self { folder, provider, database, address, relay, setup_url, lab, lab_url, site, desktops }
     }
 
     /// What a script is handed.
@@ -91,6 +117,11 @@ impl World {
         // The whole test comes from one address, faster than people are.
         arguments.extend(["--address-limit", "off"]);
         arguments.extend(LEASES);
+        let secret_file = self.folder_of(SECRET_FILE);
+        if let Some(provider) = &self.provider {
+            arguments.extend(["--oidc-issuer", &provider.issuer, "--oidc-client-id", CLIENT_ID, "--oidc-name", PROVIDER_NAME]);
+            arguments.extend(["--oidc-client-secret-file", secret_file.to_str().unwrap()]);
+        }
         let relay = Process::start(&arguments);
         let said = relay.says("the relay listens", |said| said["address"] == listen.as_str()).await;
         self.relay = Some(relay);

@@ -30,6 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::get(Owner, "/jobs", pages::jobs::list),
         Route::get(Owner, "/live/jobs", pages::jobs::live),
         Route::get(Owner, "/jobs/{job_id}", pages::job::show),
+        Route::get(Owner, "/jobs/{job_id}/screenshot.webp", pages::job::screenshot),
         Route::get(Owner, "/history/clear", pages::jobs::ask_to_clear),
         Route::post(Owner, "/history/clear", pages::jobs::clear),
         // API keys

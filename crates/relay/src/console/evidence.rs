@@ -1,7 +1,5 @@
 //! Results as pages read them.
 
-use axum::http::{HeaderValue, header};
-use axum::response::Response;
 use protocol::{Conclusion, JobId, JobResult};
 use serde::Deserialize;
 use store::JobRecord;
@@ -43,16 +41,4 @@ impl Summary {
         let cannot = |error: &serde_json::Error| tracing::error!(job.id = %job.job_id, %error, "a stored result cannot be read");
         serde_json::from_str(job.result.as_deref()?).inspect_err(cannot).ok()
     }
-}
-
-/// The result's picture as an answer. A desktop sent it, and what it shows a stranger drew: it goes out as a picture of one
-/// kind and nothing else, in a place where nothing runs. Those headers stay; the page's defence adds the others.
-pub(super) fn picture(result: &JobResult) -> Option<Response> {
-    let bytes = protocol::result::picture(result.screenshot.as_deref()?)?;
-    let mut response = Response::new(bytes.into());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("image/webp"));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("inline; filename=\"screenshot.webp\""));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; sandbox"));
-    Some(response)
 }

@@ -14,7 +14,7 @@ use ui::header::{crumbs, page_header};
 use ui::{Icon, Markup, Tone, badge, card, code, conclusion, html, link, notice, time, timeline};
 
 use super::compare::Comparison;
-use super::evidence::{self, Check};
+use super::evidence::Check;
 use super::fault::Fault;
 use super::jobs::JOBS;
 use super::place::{self, RowName};
@@ -73,7 +73,8 @@ pub(super) async fn screenshot(
     PathParts(path): PathParts<JobPath>,
 ) -> Result<Response, Fault> {
     let check = Check::of(find(&state, signed_in.account(), &path).await?);
-    check.result.as_ref().and_then(evidence::picture).ok_or(Fault::NotFound)
+    let picture = check.result.as_ref().and_then(ui::screenshot::answer).ok_or(Fault::NotFound)?;
+    Ok(picture.map(Body::from))
 }
 
 /// `GET /console/{account}/jobs/{job}/evidence.json`: the result as the desktop reported it.
@@ -121,7 +122,7 @@ fn whole(signed_in: &SignedIn, check: &Check, earlier: Option<&Check>, url: &str
                 (conclusion::verdict(result.conclusion, &result.detail))
                 (chain(result))
                 (card::columns(&[context(result), proof(job, result, url)]))
-                (picture(&own, result))
+                (ui::screenshot::card(&format!("{own}/screenshot.webp"), result))
                 @if let Some(earlier) = earlier { (before(signed_in, check, earlier)) }
             },
             None => (waiting(job)),
@@ -150,21 +151,6 @@ fn waiting(job: &JobRecord) -> Markup {
 fn chain(result: &JobResult) -> Markup {
     let length = html! { span.faint { (result.hops.len()) @if result.hops.len() == 1 { " hop in " } @else { " hops in " } (time::duration(result.duration_ms)) } };
     card::card("The chain", &length, &timeline::timeline(result))
-}
-
-/// What the browser saw at the end. The frame has its size before the picture comes, so that nothing jumps.
-fn picture(own: &str, result: &JobResult) -> Markup {
-    let path = format!("{own}/screenshot.webp");
-    html! {
-        @if result.screenshot.is_some() {
-            (card::card("Screenshot", &html! { a href=(path) { "At full size" } }, &html! {
-                figure {
-                    img.shot src=(path) alt={ "The page at the end of the chain" @if let Some(title) = &result.title { ": " (title) } } loading="lazy" decoding="async";
-                    figcaption { "As the desktop's browser saw the last page" @if let Some(url) = &result.final_url { ", " (link::outside_cut(url)) } "." }
-                }
-            }))
-        }
-    }
 }
 
 /// The check before this one: in a sentence, and side by side on demand.

@@ -123,7 +123,8 @@ impl JobContext {
         pictures: Pictures,
     ) -> Result<Self, CdpError> {
         let FreshContext { id, session, frame, events, .. } = fresh;
-        let job = Self { id, session, frame, events, agent: disguise::agent(identity, context.device), pass: proxy.pass().cloned(), browser };
+        let job =
+            Self { id, session, frame, events, agent: disguise::agent(identity, context.device), pass: proxy.pass().cloned(), browser };
         match job.begin(context, identity, pictures).await {
             Ok(()) => Ok(job),
             Err(error) => {

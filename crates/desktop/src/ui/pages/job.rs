@@ -1,5 +1,9 @@
 //! One job: the conclusion, what it means, and the chain as a timeline. The same timeline as in the console.
 
+use std::io;
+use std::sync::Arc;
+
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::header::REFRESH;
@@ -25,10 +29,7 @@ pub(crate) async fn show(State(office): State<Shared>, Path(job_id): Path<String
     if let Some(answer) = running(&office, &frame, job_id) {
         return answer;
     }
-    let station = std::sync::Arc::clone(&office.station);
-    let found =
-        tokio::task::spawn_blocking(move || station.history.job(job_id)).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-    match found {
+    match remembered(&office, job_id).await {
         Ok(Some((checked, settled))) => frame::page(&office.station, &frame, "/jobs", "Job", content(&checked, settled.as_ref())),
         Ok(None) => nothing(&office, &frame),
         Err(error) => {
@@ -36,6 +37,22 @@ pub(crate) async fn show(State(office): State<Shared>, Path(job_id): Path<String
             frame::with_status(StatusCode::INTERNAL_SERVER_ERROR, &office.station, &frame, "/jobs", "Job", main)
         }
     }
+}
+
+/// `GET /jobs/{job_id}/screenshot.webp`: what the browser saw at the end.
+pub(crate) async fn screenshot(State(office): State<Shared>, Path(job_id): Path<String>, frame: Frame) -> Response {
+    let found = match job_id.parse() {
+        Ok(job_id) => remembered(&office, job_id).await.ok().flatten(),
+        Err(_) => None,
+    };
+    let picture = found.and_then(|(checked, _)| ui::screenshot::answer(&checked.result));
+    picture.map_or_else(|| nothing(&office, &frame), |picture| picture.map(Body::from))
+}
+
+/// A job of the history, with its whole result.
+async fn remembered(office: &Office, job_id: JobId) -> io::Result<Option<(Checked, Option<Settled>)>> {
+    let station = Arc::clone(&office.station);
+    tokio::task::spawn_blocking(move || station.history.job(job_id)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 fn running(office: &Office, frame: &Frame, job_id: JobId) -> Option<Response> {
@@ -82,6 +99,7 @@ fn content(checked: &Checked, settled: Option<&Settled>) -> Markup {
         (page_header("Job", None, &html! {}))
         (conclusion::verdict(result.conclusion, &result.detail))
         (card("The chain", &html! {}, &timeline::timeline(result)))
+        (ui::screenshot::card(&format!("/jobs/{job_id}/screenshot.webp"), result))
         (card("Facts", &html! {}, &terms(&facts)))
     }
 }

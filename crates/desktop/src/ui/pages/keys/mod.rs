@@ -81,28 +81,39 @@ fn failed(office: &Office, frame: &Frame, what: &str, error: &KeysError) -> Resp
 /// The page, with what has been filled in and what is wrong with it.
 async fn content(office: &Office, wanted: &new_key::Wanted, faults: &[(String, String)]) -> Markup {
     let about = "Programs that send links sign with a key. It is made on this machine; the secret is shown once.";
-    let listed = match office.station.keys() {
-        Ok(keys) => {
-            let shown = |key: KnownKey| (key.has_secret && !key.is_stale(), key.info);
-            keys.list().await.map(|list| list.into_iter().map(shown).collect::<Vec<_>>())
-        }
-        Err(error) => Err(error),
-    };
     html! {
         (page_header("API keys", Some(about), &html! {}))
         (ui::notice::errors(faults))
-        @match listed {
-            Ok(list) => {
-                (flush_card("Keys of the account", &html! {}, &inventory(&list, office)))
+        @match listed(office).await {
+            Ok(Listed { keys, trouble }) => {
+                @if let Some(trouble) = trouble {
+                    (notice(Tone::Review, "As this machine knew them last", &html! { p { (trouble) } p { "The keys go on working. To make, rotate or revoke one, the relay must be there." } }))
+                }
+                (flush_card("Keys of the account", &html! {}, &inventory(&keys, office)))
                 (new_key::form(wanted, faults))
             }
             Err(KeysError::NotLinked(_)) => (empty(Icon::Keys, "Link this machine first", "Keys belong to an account, and this desktop has none yet.", &html! { a.button.main href="/" { "Link this machine" } })),
-            Err(error) => (notice(Tone::Bad, "The keys cannot be listed now", &html! { p { (error) } p { "They go on working; this page needs the relay to show them." } })),
+            Err(error) => (notice(Tone::Bad, "The keys cannot be listed", &html! { p { (error) } p { "They go on working all the same." } })),
         }
     }
 }
 
-fn inventory(keys: &[(bool, KeyInfo)], office: &Office) -> Markup {
+/// The keys, and why they may be out of date.
+struct Listed {
+    keys: Vec<KnownKey>,
+    trouble: Option<KeysError>,
+}
+
+/// The keys as the relay has them; as they are known here while it cannot be asked.
+async fn listed(office: &Office) -> Result<Listed, KeysError> {
+    let keys = office.station.keys()?;
+    match keys.list().await {
+        Ok(list) => Ok(Listed { keys: list, trouble: None }),
+        Err(trouble) => Ok(Listed { keys: keys.known()?, trouble: Some(trouble) }),
+    }
+}
+
+fn inventory(keys: &[KnownKey], office: &Office) -> Markup {
     if keys.is_empty() {
         return empty(Icon::Keys, "No key yet", "Make one below, and give it to the program that sends links.", &html! {});
     }
@@ -116,11 +127,12 @@ fn inventory(keys: &[(bool, KeyInfo)], office: &Office) -> Markup {
         Column::new("Actions"),
     ];
     let rows = html! {
-        @for (here, key) in keys {
+        @for known in keys {
+            @let (here, key) = (known.has_secret && !known.is_stale(), &known.info);
             tr {
                 (td(Keep::Always, &html! { (key.label) @if key.environment == Environment::Test { " " (badge(Tone::Plain, "test")) } }))
                 (td(Keep::Medium, &html! { code { (key.key_id) } }))
-                (td(Keep::Wide, &html! { @if *here { "kept here" } @else { span.faint { "not here" } } }))
+                (td(Keep::Wide, &html! { @if here { "kept here" } @else { span.faint { "not here" } } }))
                 (td_right(Keep::Wide, &html! { @match key.last_used_at { Some(at) => (time::ago(at, now)), None => { span.faint { "never" } } } }))
                 (td(Keep::Always, &html! {
                     (state(key, now))
