@@ -16,7 +16,7 @@ use crate::site::Site;
 const LEASES: [&str; 4] = ["--takeup-seconds", "2", "--lease-seconds", "3"];
 
 /// Who the relay is to the provider that operators sign in through, and what the button calls that.
-const CLIENT_ID: &str = "the relay";
+const CLIENT_ID: &str = "relay-of-a-test";
 const CLIENT_SECRET: &str = "a client's secret of one test";
 const PROVIDER_NAME: &str = "the Provider";
 const SECRET_FILE: &str = "oidc.secret";

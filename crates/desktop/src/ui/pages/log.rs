@@ -48,7 +48,7 @@ fn content(office: &Office) -> Markup {
                     Weight::Warning => badge_with(Tone::Review, Icon::Warning, "warning"),
                     Weight::Error => badge(Tone::Bad, "error"),
                 }))
-                (td(Keep::Always, &html! { (entry.text) }))
+                (td(Keep::Always, &html! { span.prose { (entry.text) } }))
             }
         }
     };

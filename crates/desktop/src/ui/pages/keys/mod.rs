@@ -139,7 +139,7 @@ fn inventory(keys: &[KnownKey], office: &Office) -> Markup {
                 }))
                 (td(Keep::Always, &html! {
                     @if key.revoked_at.is_none() {
-                        div.buttons {
+                        div.row-actions {
                             a.button.quiet href={ "/keys/" (key.key_id) "/rotate" } aria-label={ "Rotate " (key.label) } { "Rotate" }
                             a.button.quiet href={ "/keys/" (key.key_id) "/revoke" } aria-label={ "Revoke " (key.label) } { "Revoke" }
                         }
