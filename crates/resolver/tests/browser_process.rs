@@ -37,6 +37,19 @@ fn profiles() -> Vec<PathBuf> {
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&marker)).map(|entry| entry.path()).collect()
 }
 
+/// Makes a profile as a browser of this process would have left it.
+fn profile_of(owner: u32) -> PathBuf {
+    let profile = std::env::temp_dir().join(format!("link-peeler-browser-{owner}-{}", std::process::id()));
+    std::fs::create_dir_all(profile.join("t/org.chromium.Chromium.left")).unwrap();
+    profile
+}
+
+fn dead_process() -> u32 {
+    let mut process = Command::new("true").spawn().unwrap();
+    process.wait().unwrap();
+    process.id()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_that_dies_is_replaced_and_the_last_one_leaves_nothing_behind() {
     let site = Site::start(&[("/landing", "<title>shoes</title><p>shoes"), ("/slow", "<p>x<script>setTimeout(() => 1, 9)</script>")]).await;
@@ -46,7 +59,11 @@ async fn a_browser_that_dies_is_replaced_and_the_last_one_leaves_nothing_behind(
         println!("skipped: {cause}");
         return;
     }
+    // What a program of ours left that was killed together with its browser, and what one has that lives.
+    let (left, others) = (profile_of(dead_process()), profile_of(std::os::unix::process::parent_id()));
     assert_eq!(resolve(&resolver, "http://a.test/landing").await.conclusion, Conclusion::Valid);
+    assert!(!left.exists() && others.exists());
+    std::fs::remove_dir_all(others).unwrap();
     let idle = browser_processes().len();
     let leader = browser_processes().into_iter().min().unwrap().to_string();
     // What this process was started with is none of the browser's business; cargo's variables stand for secrets.

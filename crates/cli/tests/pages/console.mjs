@@ -122,7 +122,7 @@ export default {
     await unsure.getByRole("link", { name: "Cancel" }).click();
     await unsure.waitForURL((now) => now.pathname.startsWith("/sign-in"));
     await test.looks(unsure);
-    await unsure.getByRole("link", { name: /sign in|again/i }).first().click();
+    await unsure.getByRole("link", { name: "To the sign-in" }).click();
     await heading(unsure, "Sign in");
     const page = await owner.open(`${owner.home}/people`);
     await page.getByRole("link", { name: "bea of the provider" }).click();
