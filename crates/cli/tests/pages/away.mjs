@@ -5,6 +5,8 @@ import { atDesktop, command, follow, labLink, linkDesktop, setUp } from "./peopl
 const said = (page, text) => page.getByText(text).first().waitFor();
 const hops = (page) => page.locator("ol.hops > li");
 
+export const buildUp = true;
+
 export default {
   "what was checked here is read without the relay, picture and all, also after a restart": async (test) => {
     const { owner } = await setUp(test);
@@ -25,7 +27,7 @@ export default {
 
     const read = async (here) => {
       const jobs = await here.open("/jobs");
-      await jobs.getByRole("link", { name: /script-location/ }).click();
+      await jobs.getByRole("link", { name: labLink(test, "script-location") }).click();
       await jobs.getByRole("region", { name: "Conclusion" }).waitFor();
       assert.equal(await hops(jobs).count(), way, "the same way as in the console");
       await test.until("the picture is there", () => jobs.locator("figure img").evaluate((one) => one.complete && one.naturalWidth > 0));
