@@ -33,7 +33,7 @@ async fn hostile_pages_end_within_their_budget_and_leave_the_browser_usable() {
     let endless = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{}", "<p>more".repeat(1_000));
     let site = Site::start(&[
         ("/landing", "<title>shoes</title><p>shoes"),
-        ("/seen", "<p>x<script>document.title = [document.visibilityState, innerWidth, innerHeight, outerWidth, navigator.webdriver, navigator.languages, !!window.chrome].join(); requestAnimationFrame(() => document.title += ' painted')</script>"),
+        ("/seen", "<p>x<script>document.title = [document.visibilityState, innerWidth, innerHeight, outerWidth, navigator.webdriver, navigator.languages, !!window.chrome].join(); requestAnimationFrame(() => { document.title += ' painted'; (function look() { document.hasFocus() ? document.title += ' focused' : setTimeout(look, 10) })() })</script>"),
         ("/spin", "<p>spin<script>while (true) {}</script>"),
         ("/spin-later", "<p>spin<script>onload = () => setTimeout(() => { while (true) {} }, 100)</script>"),
         (
@@ -63,7 +63,7 @@ async fn hostile_pages_end_within_their_budget_and_leave_the_browser_usable() {
     let (_, start) = resolve(&resolver, "http://a.test/landing").await;
     println!("first job, browser start included: {start:?}");
     let seen = resolve(&resolver, "http://a.test/seen").await.0.title;
-    assert_eq!(seen.as_deref(), Some("visible,1366,768,1366,false,en-US,en,true painted"));
+    assert_eq!(seen.as_deref(), Some("visible,1366,768,1366,false,en-US,en,true painted focused"));
     for (path, expected) in [
         ("/spin", &[Conclusion::TimedOut][..]),
         ("/spin-later", &[Conclusion::TimedOut, Conclusion::Valid]),
