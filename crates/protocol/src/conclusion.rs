@@ -85,7 +85,8 @@ conclusions! {
     NotExecuted = "not_executed", Inconclusive;
     /// Not an absolute http(s) URL, or an unreplaced macro.
     InputInvalid = "input_invalid", Bad;
-    /// The guard refused a hop: private, local, metadata or denied address, or a denied port.
+    /// The guard refused a hop: private, local, metadata or denied address, one in a network of the desktop's own, or a
+    /// denied port.
     TargetRefused = "target_refused", Bad;
     /// The proxy, browser or egress that the context asks for could not be had.
     ContextUnavailable = "context_unavailable", Inconclusive;

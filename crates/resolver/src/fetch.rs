@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Empty};
@@ -76,8 +77,9 @@ pub(crate) enum FetchError {
     Connect(String),
     #[error("{0}")]
     Tls(String),
+    /// The proxy, or this machine, cannot do it: nothing is said of the link.
     #[error("{0}")]
-    Proxy(String),
+    Unavailable(String),
     /// This machine's trust cannot be read: nothing is said of the link.
     #[error("this machine's TLS trust cannot be read: {0}")]
     NoTrust(rustls::Error),
@@ -96,6 +98,7 @@ impl From<CheckError> for FetchError {
         match error {
             CheckError::Refused(refusal) => Self::Refused(refusal),
             CheckError::Unresolved(unresolved) => Self::Unresolved(unresolved.to_string()),
+            CheckError::Unavailable(cause) => Self::Unavailable(cause),
         }
     }
 }
@@ -171,7 +174,7 @@ impl Fetcher {
             match connection.exchange(bytes, self.head_bytes).await {
                 Ok((head, opened)) => {
                     if head.status == 407 && request.proxy.is_some() && !origin.is_https {
-                        let cause = FetchError::Proxy("the proxy wants other credentials (407)".to_owned());
+                        let cause = FetchError::Unavailable("the proxy wants other credentials (407)".to_owned());
                         return Err(Failure { cause, peer: Some(peer.address) });
                     }
                     return Ok(Fetched { head, peer, body: OpenBody::Own(opened), origin, _turn: turn });
@@ -186,22 +189,22 @@ impl Fetcher {
     }
 
     async fn open(&self, request: &Request<'_>, origin: &Origin) -> Result<NewConnection, Failure> {
-        let addresses = match request.proxy {
-            None => self.guard.check(request.url).await.map_err(FetchError::from)?,
+        let (addresses, known) = match request.proxy {
+            None => (self.guard.check(request.url).await.map_err(FetchError::from)?, None),
             Some((_, profile)) => {
-                let unresolved = |error: crate::guard::UnresolvedName| FetchError::Proxy(error.to_string());
-                self.guard.check_proxy(profile).await.map_err(unresolved)?
+                let way = self.guard.check_through(request.url, profile).await.map_err(FetchError::from)?;
+                (way.proxy, way.target)
             }
         };
         let through_proxy = |error: DialError| match request.proxy {
-            Some(_) => FetchError::Proxy(format!("the proxy cannot be reached: {error}")),
+            Some(_) => FetchError::Unavailable(format!("the proxy cannot be reached: {error}")),
             None => error.into(),
         };
         let (stream, address) = dial(&addresses).await.map_err(through_proxy)?;
         let failed = |cause| Failure { cause, peer: Some(address) };
         let mut stream: Box<dyn Stream> = Box::new(stream);
         if let Some((_, profile)) = request.proxy {
-            stream = self.through_proxy(profile, stream, origin).await.map_err(failed)?;
+            stream = self.through_proxy(profile, stream, origin, known).await.map_err(failed)?;
         }
         if !origin.is_https {
             return Ok(NewConnection::Own(Connection::new(stream), Peer { address, tls_version: None }));
@@ -220,18 +223,19 @@ impl Fetcher {
         profile: &ProxyProfile,
         mut stream: Box<dyn Stream>,
         origin: &Origin,
+        known: Option<IpAddr>,
     ) -> Result<Box<dyn Stream>, FetchError> {
         if profile.scheme == ProxyScheme::Https {
             let shaken = self.tls.to_proxy(&profile.host, stream).await;
-            stream = Box::new(shaken.map_err(|error| FetchError::Proxy(format!("the proxy's TLS fails: {error}")))?);
+            stream = Box::new(shaken.map_err(|error| FetchError::Unavailable(format!("the proxy's TLS fails: {error}")))?);
         }
         // Plain requests go to an HTTP proxy as they are; everything else needs a tunnel.
         if !origin.is_https && profile.scheme != ProxyScheme::Socks5 {
             return Ok(stream);
         }
-        let target = TunnelTarget { host: &origin.host, port: origin.port };
+        let target = TunnelTarget { host: &origin.host, known, port: origin.port };
         tunnel(profile, stream, target).await.map_err(|error| match error {
-            TunnelError::Proxy(_) => FetchError::Proxy(error.to_string()),
+            TunnelError::Proxy(_) => FetchError::Unavailable(error.to_string()),
             TunnelError::Target(_) => FetchError::Connect(error.to_string()),
         })
     }

@@ -17,6 +17,9 @@ pub struct ProxyProfile {
     pub port: u16,
     /// User name and password, when it wants them.
     pub credentials: Option<ProxyCredentials>,
+    /// Whether its user vouches that it leads to the public internet alone (`#public`): then it resolves names unchecked,
+    /// wherever it stands.
+    pub is_public: bool,
 }
 
 /// How a proxy is spoken to.
@@ -41,7 +44,7 @@ pub struct ProxyCredentials {
 
 /// A text that names no proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected http://, https:// or socks5:// [USER:PASSWORD@]HOST:PORT")]
+#[error("expected http://, https:// or socks5:// [USER:PASSWORD@]HOST:PORT[#public]")]
 pub struct InvalidProxy;
 
 impl FromStr for ProxyProfile {
@@ -58,7 +61,13 @@ impl FromStr for ProxyProfile {
         };
         let host = url.host_str().ok_or(InvalidProxy)?;
         let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let credentials = (!url.username().is_empty()).then(|| ProxyCredentials {
+        let is_public = match url.fragment() {
+            None => false,
+            Some("public") => true,
+            Some(_) => return Err(InvalidProxy),
+        };
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        let credentials = has_credentials.then(|| ProxyCredentials {
             user: decoded(url.username()),
             password: Secret::new(decoded(url.password().unwrap_or_default())),
         });
@@ -67,6 +76,7 @@ impl FromStr for ProxyProfile {
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port: url.port().unwrap_or(default_port),
             credentials,
+            is_public,
         })
     }
 }
@@ -87,6 +97,17 @@ mod tests {
         assert_eq!((profile.scheme, profile.host.as_str(), profile.port), (ProxyScheme::Socks5, "2001:db8::1", 1081));
         assert_eq!(profile.credentials.as_ref().unwrap().password.expose(), "s:cret");
         assert!(!format!("{profile:?}").contains("cret"));
+        assert!(!profile.is_public);
         assert!("ftp://x:1".parse::<ProxyProfile>().is_err());
+    }
+
+    #[test]
+    fn a_user_vouches_for_a_proxy_in_one_word() {
+        assert!("socks5://127.0.0.1:1080#public".parse::<ProxyProfile>().unwrap().is_public);
+        for other in ["socks5://127.0.0.1:1080#Public", "socks5://127.0.0.1:1080#", "socks5://127.0.0.1:1080#private"] {
+            assert!(other.parse::<ProxyProfile>().is_err(), "{other}");
+        }
+        let without_a_user: ProxyProfile = "http://:secret@127.0.0.1:3128".parse().unwrap();
+        assert_eq!(without_a_user.credentials.unwrap().password.expose(), "secret");
     }
 }

@@ -60,7 +60,9 @@ impl Resolver {
             }
         }
         let tls = Tls::new(settings.extra_roots.clone());
-        let guard = Guard::new(settings.exceptions.clone(), Arc::clone(&settings.names)).with_own_ports(&settings.own_ports);
+        let guard = Guard::new(settings.exceptions.clone(), Arc::clone(&settings.names))
+            .with_interfaces(Arc::clone(&settings.interfaces))
+            .with_own_ports(&settings.own_ports);
         let pacer = Arc::new(Pacer::new(budgets.pace_per_host));
         let browser = BrowserEngine::new(&settings, guard.clone(), tls.clone(), Arc::clone(&pacer));
         let fetcher = Fetcher::new(guard, tls, pacer, budgets);

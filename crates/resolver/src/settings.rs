@@ -9,7 +9,7 @@ use protocol::clock::{Clock, SystemClock};
 use rustls_pki_types::CertificateDer;
 
 use crate::budgets::Budgets;
-use crate::guard::{Exceptions, Names, SystemNames};
+use crate::guard::{Exceptions, Interfaces, Names, SystemInterfaces, SystemNames};
 use crate::proxy::ProxyProfile;
 use crate::rules::Rules;
 
@@ -34,6 +34,8 @@ pub struct Settings {
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Where the addresses of names come from.
     pub names: Arc<dyn Names>,
+    /// Where the addresses of this machine come from, and with them its networks, into which no link leads.
+    pub interfaces: Arc<dyn Interfaces>,
     /// Where wall time comes from; only `checkedAt` shows it.
     pub clock: Arc<dyn Clock>,
 }
@@ -95,6 +97,7 @@ impl Default for Settings {
             rules: Rules::default(),
             extra_roots: Vec::new(),
             names: Arc::new(SystemNames),
+            interfaces: Arc::new(SystemInterfaces),
             clock: Arc::new(SystemClock),
         }
     }

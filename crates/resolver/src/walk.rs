@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
             FetchError::Unresolved(cause) => End::NameUnresolved(cause),
             FetchError::Connect(cause) => End::ConnectFailed(cause),
             FetchError::Tls(cause) => End::TlsFailed(cause),
-            FetchError::Proxy(cause) => End::ContextUnavailable(cause),
+            FetchError::Unavailable(cause) => End::ContextUnavailable(cause),
             cause @ FetchError::NoTrust(_) => End::ContextUnavailable(cause.to_string()),
             FetchError::TimedOut(cause) => End::TimedOut(cause),
         }

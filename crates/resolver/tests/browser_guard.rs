@@ -23,6 +23,14 @@ use tokio::net::{TcpListener, UdpSocket};
 const FORBIDDEN: &[&str] =
     &["10.1.2.3", "192.168.1.1", "172.16.0.9", "169.254.169.254", "100.64.0.1", "192.0.2.7", "fd00::7", "fe80::7", "64:ff9b::a01:203"];
 
+/// This machine's address in the network that it shares with a neighbour, and the neighbour's: public ones, which nothing
+/// but the network that they are in forbids.
+const OWN_ON_LINK: &str = "2a02:db::10/64";
+const NEIGHBOUR: &str = "2a02:db::1";
+/// The neighbour's port, and the file in which it notes who knocks.
+const NEIGHBOUR_PORT: u16 = 8_080;
+const NEIGHBOURS_NOTES: &str = "LINK_PEELER_TEST_NEIGHBOURS_NOTES";
+
 /// Set for the test within the namespace.
 const INSIDE: &str = "LINK_PEELER_TEST_NAMESPACE";
 
@@ -42,8 +50,25 @@ fn nothing_that_a_page_tries_reaches_a_forbidden_address() {
         script.push_str(&format!(" && ip addr add {address} dev lo"));
     }
     let own = std::env::current_exe().unwrap();
-    let within = format!("{script} && exec {} --exact within_the_namespace --ignored --nocapture", own.display());
-    let output = Command::new("unshare").args(["-n", "sh", "-c", &within]).env(INSIDE, "1").output().unwrap();
+    let run = |test: &str| format!("{} --exact {test} --ignored --nocapture", own.display());
+    // The neighbour lives in a namespace of its own, at the other end of a cable.
+    let notes = tempfile::NamedTempFile::new().unwrap();
+    let within = format!(
+        "{script} || exit 1
+         mkfifo {notes}.up || exit 1
+         unshare -n sh -c 'read cable < {notes}.up; ip addr add {NEIGHBOUR}/64 dev far nodad && ip link set far up && exec {neighbour} >/dev/null' &
+         neighbour=$!
+         trap 'kill $neighbour; rm -f {notes}.up' EXIT
+         until [ \"$(readlink /proc/$neighbour/ns/net)\" != \"$(readlink /proc/$$/ns/net)\" ]; do :; done
+         ip link add near type veth peer name far netns $neighbour && ip addr add {OWN_ON_LINK} dev near nodad && ip link set near up || exit 1
+         echo > {notes}.up
+         {test}",
+        notes = notes.path().display(),
+        neighbour = run("the_neighbour"),
+        test = run("within_the_namespace"),
+    );
+    let output =
+        Command::new("unshare").args(["-n", "sh", "-c", &within]).env(INSIDE, "1").env(NEIGHBOURS_NOTES, notes.path()).output().unwrap();
     let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{said}");
     assert!(output.status.success() && said.contains("1 passed"), "{complained}");
@@ -109,6 +134,7 @@ impl Names for Rebinding {
             "both.test" => Ok(vec![public, private]),
             "rebind.test" if turn == 1 => Ok(vec![public]),
             "rebind.test" => Ok(vec![private]),
+            "neighbour.test" => Ok(vec![NEIGHBOUR.parse().unwrap()]),
             "loop.test" => Ok(vec!["127.0.0.1".parse().unwrap()]),
             _ => Err(UnresolvedName { name: name.to_owned(), cause: "nobody knows it".to_owned() }),
         };
@@ -137,6 +163,7 @@ fn attack(port: u16) -> String {
         .map(|address| if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") })
         .collect();
     targets.push("169.254.169.254".to_owned());
+    targets.extend([format!("[{NEIGHBOUR}]:{NEIGHBOUR_PORT}"), format!("neighbour.test:{NEIGHBOUR_PORT}")]);
     for host in [
         "127.0.0.1",
         "localhost",
@@ -199,6 +226,21 @@ fn attack(port: u16) -> String {
     )
 }
 
+/// Answers whoever knocks, and notes it, until it is killed.
+#[tokio::test]
+#[ignore = "runs in a namespace beside the one that the other test makes"]
+async fn the_neighbour() {
+    let mut notes = std::fs::OpenOptions::new().append(true).open(std::env::var_os(NEIGHBOURS_NOTES).unwrap()).unwrap();
+    let listener = TcpListener::bind(("::", NEIGHBOUR_PORT)).await.unwrap();
+    while let Ok((mut stream, from)) = listener.accept().await {
+        std::io::Write::write_all(&mut notes, format!("a knock from {from}\n").as_bytes()).unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 31\r\n\r\n<title>LAN router admin</title>")
+            .await
+            .ok();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "runs in the namespace that the other test makes"]
 async fn within_the_namespace() {
@@ -216,6 +258,8 @@ async fn within_the_namespace() {
         ("/script-metadata", &script("169.254.169.254")),
         ("/script-six", &script(&format!("[fd00::7]:{port}"))),
         ("/script-private-name", &script(&format!("private.test:{port}"))),
+        ("/script-neighbour", &script(&format!("[{NEIGHBOUR}]:{NEIGHBOUR_PORT}"))),
+        ("/to-neighbour", &format!("HTTP/1.1 302 Found\r\nLocation: http://neighbour.test:{NEIGHBOUR_PORT}/\r\nContent-Length: 0\r\n\r\n")),
         ("/script-both", &script(&format!("both.test:{port}"))),
         ("/meta-private", &format!("<p>go<meta http-equiv=refresh content='0;url=http://10.1.2.3:{port}/'>")),
         (
@@ -245,6 +289,8 @@ async fn within_the_namespace() {
         ("/script-six", "fd00::7"),
         ("/script-private-name", "10.1.2.3"),
         ("/script-both", "10.1.2.3"),
+        ("/script-neighbour", NEIGHBOUR),
+        ("/to-neighbour", NEIGHBOUR),
         ("/script-rebind", "10.1.2.3"),
         ("/meta-private", "10.1.2.3"),
         ("/form-private", "192.168.1.1"),
@@ -260,6 +306,20 @@ async fn within_the_namespace() {
     let direct = resolve(&resolver, &format!("http://10.1.2.3:{port}/")).await;
     assert_eq!(direct.conclusion, Conclusion::TargetRefused);
     assert_eq!(knocks.count(), 0);
+
+    // The neighbour, in the other engine too; then that it hears at all.
+    let notes = || std::fs::read_to_string(std::env::var_os(NEIGHBOURS_NOTES).unwrap()).unwrap();
+    let over_http = async |resolver: &Resolver| {
+        let tracking_url = format!("http://[{NEIGHBOUR}]:{NEIGHBOUR_PORT}/");
+        let context = Context { engine: Some(EngineChoice::Http), ..Context::default() };
+        resolver.resolve(&ResolveRequest { tracking_url, context, ..ResolveRequest::default() }).await
+    };
+    assert_eq!(over_http(&resolver).await.conclusion, Conclusion::TargetRefused);
+    assert_eq!(notes(), "");
+    let neighbour = SocketAddr::new(NEIGHBOUR.parse().unwrap(), NEIGHBOUR_PORT);
+    let allowed = over_http(&self::resolver(&site, Some(neighbour))).await;
+    assert_eq!(allowed.title.as_deref(), Some("LAN router admin"), "{}", allowed.detail);
+    assert!(notes().contains("a knock from [2a02:db::10]"));
 
     // That the listener hears at all: an exception for one of the addresses lets the same page through.
     let lenient = self::resolver(&site, Some(SocketAddr::new("10.1.2.3".parse().unwrap(), port)));

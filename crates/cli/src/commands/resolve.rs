@@ -77,7 +77,7 @@ pub(crate) struct Arguments {
     /// Final URL that was accepted before: another host or path is drift
     #[arg(long, value_name = "URL")]
     accepted_url: Option<String>,
-    /// Go through this proxy: http://, https:// or socks5:// [USER:PASSWORD@]HOST:PORT
+    /// Go through this proxy: http://, https:// or socks5:// HOST:PORT, or @FILE with [USER:PASSWORD@] in it
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
     /// Links at once
@@ -138,7 +138,9 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         output::note(&summary.line(began.elapsed()));
     }
     if refused && !arguments.quiet {
-        output::note("The guard refuses private and local addresses; one of your own passes with --allow ADDR:PORT.");
+        output::note(
+            "The guard refuses private and local addresses, and those in a network that this machine is in; one of your own passes with --allow ADDR:PORT.",
+        );
     }
     if interrupted {
         output::note("Stopped: the links under way and after them were not followed to their end.");

@@ -103,6 +103,8 @@ impl Story {
         let mut proxy_url = Url::parse(&format!("http://{proxy}")).unwrap();
         proxy_url.set_username(PROXY_USER).unwrap();
         proxy_url.set_password(Some(&proxy_password)).unwrap();
+        // It answers for names that nobody else knows.
+        proxy_url.set_fragment(Some("public"));
         let proxy_profile = format!("p=@{}", given(folder.path(), "proxy.url", proxy_url.as_str()));
 
         let issuer = provider.issuer.clone();

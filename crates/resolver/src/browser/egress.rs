@@ -32,7 +32,7 @@ pub(super) enum Unreached {
     #[error("{0}")]
     Connect(String),
     #[error("{0}")]
-    Proxy(String),
+    Unavailable(String),
     #[error("{0}")]
     TimedOut(String),
 }
@@ -44,7 +44,7 @@ impl Unreached {
             Self::Refused(refusal) => End::Refused(refusal),
             Self::Unresolved(cause) => End::NameUnresolved(cause),
             Self::Connect(cause) => End::ConnectFailed(cause),
-            Self::Proxy(cause) => End::ContextUnavailable(cause),
+            Self::Unavailable(cause) => End::ContextUnavailable(cause),
             Self::TimedOut(cause) => End::TimedOut(cause),
         }
     }
@@ -55,6 +55,7 @@ impl From<CheckError> for Unreached {
         match error {
             CheckError::Refused(refusal) => Self::Refused(refusal),
             CheckError::Unresolved(unresolved) => Self::Unresolved(unresolved.to_string()),
+            CheckError::Unavailable(cause) => Self::Unavailable(cause),
         }
     }
 }
@@ -153,21 +154,20 @@ impl Egress {
             let (stream, address) = dial(&addresses).await.map_err(dial_error)?;
             return Ok((Way { stream: Box::new(stream), is_proxy: false }, address));
         };
-        self.guard.check_for_proxy(url).map_err(Unreached::Refused)?;
-        let proxy = |cause: &dyn std::fmt::Display| Unreached::Proxy(format!("the proxy cannot be reached: {cause}"));
-        let addresses = self.guard.check_proxy(profile).await.map_err(|error| proxy(&error))?;
-        let (stream, address) = dial(&addresses).await.map_err(|error| proxy(&error))?;
+        let way = self.guard.check_through(url, profile).await?;
+        let unreachable = |error: DialError| Unreached::Unavailable(format!("the proxy cannot be reached: {error}"));
+        let (stream, address) = dial(&way.proxy).await.map_err(unreachable)?;
         let mut stream: Box<dyn Stream> = Box::new(stream);
         if profile.scheme == ProxyScheme::Https {
             let shaken = self.tls.to_proxy(&profile.host, stream).await;
-            stream = Box::new(shaken.map_err(|error| Unreached::Proxy(format!("the proxy's TLS fails: {error}")))?);
+            stream = Box::new(shaken.map_err(|error| Unreached::Unavailable(format!("the proxy's TLS fails: {error}")))?);
         }
         if !as_tunnel && profile.scheme != ProxyScheme::Socks5 {
             return Ok((Way { stream, is_proxy: true }, address));
         }
-        let target = TunnelTarget { host: &place.0, port: place.1 };
+        let target = TunnelTarget { host: &place.0, known: way.target, port: place.1 };
         let stream = tunnel(profile, stream, target).await.map_err(|error| match error {
-            TunnelError::Proxy(_) => Unreached::Proxy(error.to_string()),
+            TunnelError::Proxy(_) => Unreached::Unavailable(error.to_string()),
             TunnelError::Target(_) => Unreached::Connect(error.to_string()),
         })?;
         Ok((Way { stream, is_proxy: false }, address))

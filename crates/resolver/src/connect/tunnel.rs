@@ -1,6 +1,7 @@
 //! A tunnel through a proxy: CONNECT (RFC 9110, section 9.3.6) or SOCKS 5 (RFC 1928, RFC 1929).
 
 use std::io;
+use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +18,8 @@ const MAX_HEAD_BYTES: usize = 64 * 1_024;
 pub(crate) struct TunnelTarget<'a> {
     /// As in a URL: an IPv6 address has brackets.
     pub(crate) host: &'a str,
+    /// The address that stands for the host where the proxy takes one (SOCKS); else it resolves the name.
+    pub(crate) known: Option<IpAddr>,
     pub(crate) port: u16,
 }
 
@@ -56,7 +59,7 @@ pub(crate) fn authorization(credentials: &ProxyCredentials) -> String {
 }
 
 async fn connect(profile: &ProxyProfile, stream: Box<dyn Stream>, target: TunnelTarget<'_>) -> Result<Box<dyn Stream>, TunnelError> {
-    let TunnelTarget { host, port } = target;
+    let TunnelTarget { host, port, known: _ } = target;
     let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
     if let Some(credentials) = &profile.credentials {
         request.push_str(&format!("Proxy-Authorization: {}\r\n", authorization(credentials)));
@@ -135,7 +138,11 @@ async fn log_in(stream: &mut Box<dyn Stream>, credentials: &ProxyCredentials) ->
 
 fn connect_request(target: TunnelTarget<'_>) -> Result<Vec<u8>, TunnelError> {
     let mut request = vec![5, 1, 0];
-    match url::Host::parse(target.host) {
+    let known = target.known.map(|address| match address {
+        IpAddr::V4(v4) => url::Host::Ipv4(v4),
+        IpAddr::V6(v6) => url::Host::Ipv6(v6),
+    });
+    match known.map_or_else(|| url::Host::parse(target.host), Ok) {
         Ok(url::Host::Ipv4(address)) => {
             request.push(1);
             request.extend_from_slice(&address.octets());

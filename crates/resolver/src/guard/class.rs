@@ -33,7 +33,7 @@ pub enum AddressClass {
     Reserved,
     /// An IPv4-mapped, -compatible or -translated address whose IPv4 part is no public address.
     EmbeddedV4,
-    /// NAT64 (RFC 6052, RFC 8215) to an IPv4 address that is not public, or with a local prefix.
+    /// NAT64 (RFC 6052, RFC 8215) to an IPv4 address that is not public, or with a prefix for local use.
     Nat64,
     /// 6to4 (RFC 3056, deprecated by RFC 7526): no site is reached by it.
     SixToFour,
@@ -41,6 +41,8 @@ pub enum AddressClass {
     Teredo,
     /// An address of this machine's own interfaces.
     OwnInterface,
+    /// A public address in a network that this machine is in: its router, a NAS, a neighbour.
+    OwnNetwork,
 }
 
 impl AddressClass {
@@ -65,6 +67,7 @@ impl AddressClass {
             Self::SixToFour => "a 6to4 address",
             Self::Teredo => "a Teredo address",
             Self::OwnInterface => "an address of this machine",
+            Self::OwnNetwork => "an address in a network that this machine is in",
         }
     }
 }
@@ -112,13 +115,22 @@ const fn classify_v4(address: Ipv4Addr) -> Option<AddressClass> {
     })
 }
 
+/// The IPv4 address that the well-known prefix of NAT64 (RFC 6052) leads to. Which it is allowed to, [`classify`] says.
+pub(super) const fn well_known_nat64(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.segments() {
+        segments @ [0x64, 0xff9b, 0, 0, 0, 0, _, _] => Some(low_v4(segments)),
+        _ => None,
+    }
+}
+
+const fn low_v4(segments: [u16; 8]) -> Ipv4Addr {
+    let [a, b] = segments[6].to_be_bytes();
+    let [c, d] = segments[7].to_be_bytes();
+    Ipv4Addr::new(a, b, c, d)
+}
+
 fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
     use AddressClass as Class;
-    let low_v4 = |segments: [u16; 8]| {
-        let [a, b] = segments[6].to_be_bytes();
-        let [c, d] = segments[7].to_be_bytes();
-        Ipv4Addr::new(a, b, c, d)
-    };
     let segments = address.segments();
     Some(match segments {
         [0, 0, 0, 0, 0, 0, 0, 0] => Class::ThisNetwork,

@@ -6,9 +6,14 @@
 
 mod class;
 mod exceptions;
+mod interfaces;
 mod names;
-mod own;
+mod nat64;
+#[cfg(test)]
+mod neighbours;
+mod networks;
 mod ports;
+mod through;
 #[cfg(test)]
 mod vectors;
 
@@ -18,12 +23,15 @@ use std::sync::Arc;
 
 use url::{Host, Url};
 
-use crate::proxy::ProxyProfile;
+use nat64::Nat64;
+use networks::Networks;
 
 pub use class::{AddressClass, classify};
 pub use exceptions::{Exceptions, InvalidException};
+pub use interfaces::{InterfaceAddress, Interfaces, SystemInterfaces};
 pub use names::{Answer, Names, SystemNames, UnresolvedName, is_local_name, is_localhost};
 pub use ports::{PortClass, port_class};
+pub use through::WayThrough;
 
 /// An address that the guard has let pass. Only the guard makes one, and the dialler takes nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +104,9 @@ pub enum CheckError {
     /// The name has no address.
     #[error(transparent)]
     Unresolved(#[from] UnresolvedName),
+    /// Nothing is said of the target: this machine cannot tell its own networks, or a proxy cannot be reached.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// The guard of one resolver.
@@ -103,6 +114,8 @@ pub enum CheckError {
 pub struct Guard {
     exceptions: Arc<Exceptions>,
     names: Arc<dyn Names>,
+    networks: Arc<Networks>,
+    nat64: Arc<Nat64>,
     /// Ports on which this program's own pages listen.
     own_ports: Arc<[u16]>,
 }
@@ -114,10 +127,18 @@ impl fmt::Debug for Guard {
 }
 
 impl Guard {
-    /// A guard with these exceptions, which asks `names` for addresses.
+    /// A guard with these exceptions, which asks `names` for addresses, on a machine with the system's interfaces.
     #[must_use]
     pub fn new(exceptions: Exceptions, names: Arc<dyn Names>) -> Self {
-        Self { exceptions: Arc::new(exceptions), names, own_ports: Arc::default() }
+        let networks = Arc::new(Networks::new(Arc::new(SystemInterfaces)));
+        let nat64 = Arc::new(Nat64::new(Arc::clone(&names)));
+        Self { exceptions: Arc::new(exceptions), names, networks, nat64, own_ports: Arc::default() }
+    }
+
+    /// The same guard on a machine with these interfaces.
+    #[must_use]
+    pub fn with_interfaces(self, interfaces: Arc<dyn Interfaces>) -> Self {
+        Self { networks: Arc::new(Networks::new(interfaces)), ..self }
     }
 
     /// The same guard for a program whose own pages listen on these ports of this machine. No exception and no proxy leads
@@ -127,8 +148,7 @@ impl Guard {
         Self { own_ports: ports.into(), ..self }
     }
 
-    /// What can be said of a URL before its name is resolved: scheme, host and port. For hops through a proxy this and
-    /// [`Self::check_for_proxy`] are all there is.
+    /// What can be said of a URL before its name is resolved: scheme, host and port.
     ///
     /// # Errors
     /// [`Refusal`] of the scheme, the host or the port.
@@ -144,31 +164,12 @@ impl Guard {
         self.check_port(url, port)
     }
 
-    /// As [`Self::check_url`], and no name or literal address of a local network: a proxy resolves names itself, so its
-    /// answers cannot be classified here.
-    ///
-    /// # Errors
-    /// [`Refusal`] of scheme, port, name or literal address.
-    pub fn check_for_proxy(&self, url: &Url) -> Result<(), Refusal> {
-        self.check_url(url)?;
-        let refuse = |reason| Err(Refusal { target: url.host_str().unwrap_or_default().to_owned(), reason });
-        if self.own_ports.contains(&url.port_or_known_default().unwrap_or_default()) {
-            // A proxy on this machine could be led there by a name.
-            return refuse(Reason::OwnPages);
-        }
-        match url.host() {
-            Some(Host::Domain(name)) if is_local_name(name) => refuse(Reason::LocalName),
-            Some(Host::Domain(_)) | None => Ok(()),
-            Some(Host::Ipv4(address)) => classify(IpAddr::V4(address)).map_or(Ok(()), |class| refuse(Reason::Address(class))),
-            Some(Host::Ipv6(address)) => classify(IpAddr::V6(address)).map_or(Ok(()), |class| refuse(Reason::Address(class))),
-        }
-    }
-
     /// The addresses that may be dialled for a URL, in the order of the resolver's answer; never empty.
     ///
     /// # Errors
     /// [`CheckError::Refused`] when scheme, port, or *any* address of the name is refused: a name that has one private
-    /// address among public ones is an attempt to have it dialled. [`CheckError::Unresolved`] when it has none.
+    /// address among public ones is an attempt to have it dialled. [`CheckError::Unresolved`] when it has none,
+    /// [`CheckError::Unavailable`] when this machine cannot tell which networks it is in.
     pub async fn check(&self, url: &Url) -> Result<Vec<CheckedAddr>, CheckError> {
         self.check_url(url)?;
         let host = url.host_str().unwrap_or_default();
@@ -187,41 +188,45 @@ impl Guard {
         if addresses.is_empty() {
             return Err(UnresolvedName { name: host.to_owned(), cause: "it has no address".to_owned() }.into());
         }
-        addresses.into_iter().map(|address| Ok(self.check_address(SocketAddr::new(address, port))?)).collect()
+        let mut checked = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            checked.push(self.check_address(SocketAddr::new(address, port)).await?);
+        }
+        Ok(checked)
     }
 
-    /// The addresses of a proxy. Its user vouches for them: they are not judged, but for this program's own pages.
-    ///
-    /// # Errors
-    /// When its name has no address that may be dialled.
-    pub async fn check_proxy(&self, profile: &ProxyProfile) -> Result<Vec<CheckedAddr>, UnresolvedName> {
-        let addresses = match profile.host.parse::<IpAddr>() {
-            Ok(address) => vec![address],
-            Err(_) if is_localhost(&profile.host) => names::LOCALHOST.to_vec(),
-            Err(_) => self.names.addresses(&profile.host).await?,
-        };
-        let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, profile.port));
-        let dialled = |address| match self.check_is_not_own(address) {
-            Ok(()) => Ok(CheckedAddr { address, by_exception: true }),
-            Err(refusal) => Err(UnresolvedName { name: profile.host.clone(), cause: refusal.to_string() }),
-        };
-        addresses.map(dialled).collect()
-    }
-
-    /// Whether one address may be dialled.
-    ///
-    /// # Errors
-    /// [`Refusal`] with the class that forbids it.
-    pub fn check_address(&self, address: SocketAddr) -> Result<CheckedAddr, Refusal> {
+    /// Whether one address may be dialled. An exception is looked for first: it stands whatever this machine's networks are.
+    async fn check_address(&self, address: SocketAddr) -> Result<CheckedAddr, CheckError> {
         self.check_is_not_own(address)?;
-        if self.exceptions.allows(address) {
-            return Ok(CheckedAddr { address, by_exception: true });
+        let by_exception = self.exceptions.allows(address);
+        if !by_exception {
+            self.check_is_public(address.ip()).await?;
         }
-        let class = classify(address.ip()).or_else(|| own::is_own(address.ip()).then_some(AddressClass::OwnInterface));
-        match class {
-            Some(class) => Err(Refusal { target: address.ip().to_string(), reason: Reason::Address(class) }),
-            None => Ok(CheckedAddr { address, by_exception: false }),
+        Ok(CheckedAddr { address, by_exception })
+    }
+
+    /// Whether an address is on the public internet and in no network of this machine, wherever it is written.
+    async fn check_is_public(&self, address: IpAddr) -> Result<(), CheckError> {
+        let refuse = |class| CheckError::Refused(Refusal { target: address.to_string(), reason: Reason::Address(class) });
+        if let Some(class) = classify(address) {
+            return Err(refuse(class));
         }
+        let networks = self.networks.now().map_err(|error| unknown_networks(&error))?;
+        if let Some(class) = networks.class(address.to_canonical()) {
+            return Err(refuse(class));
+        }
+        let IpAddr::V6(v6) = address.to_canonical() else { return Ok(()) };
+        let prefixes = self.nat64.prefixes(&networks).await;
+        let found = prefixes.iter().filter_map(|prefix| prefix.embedded(v6));
+        for v4 in class::well_known_nat64(v6).into_iter().chain(found) {
+            if classify(IpAddr::V4(v4)).is_some() {
+                return Err(refuse(AddressClass::Nat64));
+            }
+            if let Some(class) = networks.class(IpAddr::V4(v4)) {
+                return Err(refuse(class));
+            }
+        }
+        Ok(())
     }
 
     /// Whether an exception names where this URL leads: a pattern its host, or an address itself.
@@ -255,11 +260,16 @@ impl Guard {
     /// Whatever the exceptions say, this program's own pages are not dialled.
     fn check_is_not_own(&self, address: SocketAddr) -> Result<(), Refusal> {
         // Elsewhere in the world the same port is anybody's.
-        let is_here = || classify(address.ip()).is_some() || own::is_own(address.ip());
-        if self.own_ports.contains(&address.port()) && is_here() {
+        if self.own_ports.contains(&address.port()) && self.is_near(address.ip()) {
             return Err(Refusal { target: address.to_string(), reason: Reason::OwnPages });
         }
         Ok(())
+    }
+
+    /// Whether an address is on this machine or in its networks: private, special, or a neighbour. Where that cannot be told
+    /// it is.
+    fn is_near(&self, address: IpAddr) -> bool {
+        classify(address).is_some() || self.networks.now().map_or(true, |networks| networks.class(address.to_canonical()).is_some())
     }
 
     /// `localhost` is dialled only where an exception names the very address.
@@ -272,6 +282,10 @@ impl Guard {
             .collect();
         if excepted.is_empty() { Err(Refusal { target: name.to_owned(), reason: Reason::LocalName }) } else { Ok(excepted) }
     }
+}
+
+fn unknown_networks(error: &std::io::Error) -> CheckError {
+    CheckError::Unavailable(format!("this machine's networks cannot be read, so nothing can be told apart from them: {error}"))
 }
 
 #[cfg(test)]
@@ -290,7 +304,7 @@ mod tests {
     async fn reason(url: &str) -> Option<Reason> {
         match guard().check(&url.parse().unwrap()).await {
             Err(CheckError::Refused(refusal)) => Some(refusal.reason),
-            Err(CheckError::Unresolved(_)) | Ok(_) => None,
+            Err(CheckError::Unresolved(_) | CheckError::Unavailable(_)) | Ok(_) => None,
         }
     }
 
@@ -310,9 +324,11 @@ mod tests {
     async fn no_proxy_leads_to_the_programs_own_pages() {
         let refused = guard().check_for_proxy(&"http://rebound.example:41999/".parse().unwrap()).unwrap_err();
         assert_eq!(refused.reason, Reason::OwnPages);
+        let public = "http://8.8.8.8/".parse().unwrap();
         for proxy in ["http://127.0.0.1:41999", "socks5://localhost:41999", "http://[::1]:41999"] {
-            assert!(guard().check_proxy(&proxy.parse().unwrap()).await.is_err(), "{proxy}");
+            let refused = guard().check_through(&public, &proxy.parse().unwrap()).await;
+            assert!(matches!(refused, Err(CheckError::Unavailable(_))), "{proxy}: {refused:?}");
         }
-        assert!(guard().check_proxy(&"http://127.0.0.1:41998".parse().unwrap()).await.is_ok());
+        assert!(guard().check_through(&public, &"http://127.0.0.1:41998".parse().unwrap()).await.is_ok());
     }
 }

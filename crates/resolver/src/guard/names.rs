@@ -52,14 +52,33 @@ pub fn is_localhost(name: &str) -> bool {
 /// What `localhost` resolves to, without asking anyone.
 pub(super) const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// Whether a name belongs to a local network, so that a proxy elsewhere must not be asked for it either: single labels,
-/// `.local` (RFC 6762), `.internal` (reserved by ICANN), `.home.arpa` (RFC 8375).
+/// Endings of names that belong to local networks: `.local` (RFC 6762) and those that its appendix G found in use, of which
+/// ICANN reserves `.internal` (2024) and delegates `.corp`, `.home` and `.mail` to nobody (2018); `.home.arpa` (RFC 8375);
+/// what routers and systems came with.
+const LOCAL_ENDINGS: &[&str] = &[
+    ".local",
+    ".internal",
+    ".intranet",
+    ".private",
+    ".corp",
+    ".home",
+    ".lan",
+    ".mail",
+    ".home.arpa",
+    ".localdomain",
+    ".localnet",
+    ".intra",
+    ".workgroup",
+    ".domain",
+    ".router",
+];
+
+/// Whether a name belongs to a local network, so that a proxy must not be asked for it either: single labels, and endings
+/// that the world's DNS does not have.
 #[must_use]
 pub fn is_local_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    is_localhost(&name)
-        || !name.contains('.')
-        || [".local", ".internal", ".home.arpa", ".localdomain"].iter().any(|end| name.ends_with(end))
+    is_localhost(&name) || !name.contains('.') || LOCAL_ENDINGS.iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -73,6 +92,16 @@ mod tests {
         }
         for name in ["localhost.example", "notlocalhost", "localhos", "é.example.localhosé", "aéocalhosté"] {
             assert!(!is_localhost(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_local_networks_are_recognised_by_their_ending() {
+        for name in ["router", "router.", "nas.lan", "NAS.Corp.", "a.b.intranet", "x.home", "x.private", "fritz.home.arpa", "x.internal"] {
+            assert!(is_local_name(name), "{name}");
+        }
+        for name in ["shop.example", "lan.example", "corp.example.com", "x.land", "mycorp.com", "home.com"] {
+            assert!(!is_local_name(name), "{name}");
         }
     }
 

@@ -64,6 +64,7 @@ async fn judge(case: &Case) -> Result<Expected, String> {
         match guard.check(&url).await {
             Ok(addresses) => assert!(!addresses.is_empty()),
             Err(CheckError::Refused(_) | CheckError::Unresolved(_)) => return Ok(Expected::Refused),
+            Err(CheckError::Unavailable(cause)) => return Err(cause),
         }
     }
     Ok(Expected::Allowed)

@@ -1,6 +1,8 @@
 //! Proxies that work, refuse, lie or keep silent.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -86,6 +88,42 @@ async fn a_proxy_is_not_asked_for_what_is_local() {
 }
 
 #[tokio::test]
+async fn a_proxy_beside_us_never_hears_of_a_name_that_leads_home() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let address = start(move |mut stream| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async move {
+            while read_request(&mut stream).await.is_some() {
+                let _ = stream.write_all(&page("", b"<p>inside")).await;
+            }
+        }
+    })
+    .await;
+    for scheme in ["http", "socks5"] {
+        let proxy = format!("{scheme}://{address}");
+        for (url, expected) in [
+            ("http://10-0-0-1.nip.example/", "target_refused"),
+            ("https://10-0-0-1.nip.example/", "target_refused"),
+            ("http://127-0-0-1.nip.example:8080/", "target_refused"),
+            ("http://router.lan/", "target_refused"),
+            ("http://nas.corp/", "target_refused"),
+            ("http://nas.intranet/", "target_refused"),
+            ("http://10-0-0-1.nip.example./", "target_refused"),
+            ("http://known.to.the.proxy.only/", "name_unresolved"),
+        ] {
+            let (code, detail) = code(&proxy, url).await;
+            assert_eq!(code, expected, "{url} through {proxy}: {detail}");
+        }
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    // That it answers at all: its user vouches for it.
+    let (code, detail) = code(&format!("http://{address}#public"), "http://known.to.the.proxy.only/").await;
+    assert_eq!(code, "valid", "{detail}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn an_unknown_proxy_is_named() {
     let mut settings = through("http://127.0.0.1:1");
     let profile = settings.proxies.remove("p").unwrap();
@@ -114,13 +152,23 @@ async fn socks(mut stream: TcpStream, end: SocketAddr) -> std::io::Result<()> {
     stream.write_all(&[1, u8::from(!is_right)]).await?;
     let mut request = [0; 4];
     stream.read_exact(&mut request).await?;
-    assert_eq!(request, [5, 1, 0, 3], "names are for the proxy to resolve");
+    if request == [5, 1, 0, 1] {
+        let mut target = [0; 6];
+        stream.read_exact(&mut target).await?;
+        assert_eq!(target, [93, 184, 215, 14, 0, 80], "the address that was checked");
+        return to_end(stream, end).await;
+    }
+    assert_eq!(request, [5, 1, 0, 3]);
     let length = usize::from(stream.read_u8().await?);
     let mut name = vec![0; length + 2];
     stream.read_exact(&mut name).await?;
     if name.starts_with(b"gone.example") {
         return stream.write_all(&[5, 4, 0, 1, 0, 0, 0, 0, 0, 0]).await;
     }
+    to_end(stream, end).await
+}
+
+async fn to_end(mut stream: TcpStream, end: SocketAddr) -> std::io::Result<()> {
     stream.write_all(&[5, 0, 0, 1, 127, 0, 0, 1, 0, 80]).await?;
     let mut end = TcpStream::connect(end).await?;
     tokio::io::copy_bidirectional(&mut stream, &mut end).await.map(|_| ())
@@ -131,7 +179,8 @@ async fn socks_works_with_the_right_credentials_and_tells_the_wrong_ones() {
     let site = start_answering(page("", b"<p>here")).await;
     let proxy = start(move |stream| async move { drop(socks(stream, site).await) }).await;
     assert_eq!(code(&format!("socks5://me:secret@{proxy}"), "http://shop.example/").await.0, "valid");
-    assert_eq!(code(&format!("socks5://me:secret@{proxy}"), "http://gone.example/").await.0, "connect_failed");
+    assert_eq!(code(&format!("socks5://me:secret@{proxy}#public"), "http://shop.example/").await.0, "valid");
+    assert_eq!(code(&format!("socks5://me:secret@{proxy}#public"), "http://gone.example/").await.0, "connect_failed");
     assert_eq!(code(&format!("socks5://me:wrong!@{proxy}"), "http://shop.example/").await.0, "context_unavailable");
     assert_eq!(code(&format!("socks5://{proxy}"), "http://shop.example/").await.0, "context_unavailable");
 }

@@ -175,7 +175,7 @@ fn address(profile: &ProxyProfile) -> Markup {
         ProxyScheme::Socks5 => "socks5",
     };
     html! {
-        code { (scheme) "://" (profile.host) ":" (profile.port) }
+        code { (scheme) "://" (profile.host) ":" (profile.port) @if profile.is_public { "#public" } }
         @if let Some(credentials) = &profile.credentials { " " span.faint { "as " (credentials.user) ", with a password" } }
     }
 }
@@ -206,7 +206,9 @@ pub(super) fn new_proxy(faults: &[Fault]) -> Markup {
     let url = Field {
         name: "url",
         label: "Address",
-        hint: Some("http://, https:// or socks5:// [USER:PASSWORD@]HOST:PORT. A password stays on this machine, in a file of yours alone."),
+        hint: Some(
+            "http://, https:// or socks5:// [USER:PASSWORD@]HOST:PORT. A password stays on this machine, in a file of yours alone. #public at its end vouches for a proxy on this machine or beside it that leads to the public internet alone.",
+        ),
         error: error("url"),
         required: true,
         autocomplete: Some("off"),
