@@ -33,9 +33,26 @@ impl NamedDatabase {
     pub(crate) fn url(&self) -> Result<DatabaseUrl, Failure> {
         let in_file = self.0.expose().strip_prefix('@').map(|file| relay::read_private_file(Path::new(file)));
         let text = in_file.transpose().map_err(|why| Failure::usage(format!("the database's URL: {why}")))?;
+        if holds_password(self.0.expose()) && is_argument(self.0.expose()) {
+            return Err(Failure::usage(
+                "the database: a password does not belong on the command line, where others on this machine read it; write the URL into a file that only you can read (chmod 600) and name that as @FILE, or set LINK_PEELER_DATABASE",
+            ));
+        }
         let parsed = text.as_ref().unwrap_or(&self.0).expose().parse();
         parsed.map_err(|error: store::UnknownDatabase| Failure::usage(format!("the database: {error}, or @FILE with that URL in it")))
     }
+}
+
+/// In the place that URLs have for it, or as libpq's parameter.
+fn holds_password(text: &str) -> bool {
+    let parsed = url::Url::parse(text);
+    parsed.is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(name, _)| name.eq_ignore_ascii_case("password")))
+}
+
+/// Whether `text` stands among this process's arguments: the environment names the same flags.
+fn is_argument(text: &str) -> bool {
+    let argument_is = |argument: &str| argument == text || argument.split_once('=').is_some_and(|(_, value)| value == text);
+    std::env::args_os().filter_map(|argument| argument.into_string().ok()).any(|argument| argument_is(&argument))
 }
 
 /// Which database.

@@ -20,7 +20,8 @@ pub(crate) struct ResolverFlags {
     #[arg(long, value_name = "ADDR:PORT")]
     allow: Vec<String>,
     /// A proxy that contexts may ask for by name, such as `de=socks5://127.0.0.1:1080`; `de=@FILE` for one whose URL, with its
-    /// password, stands in a file. May be repeated
+    /// password, stands in a file. One on this machine or in its network is asked only for names that resolve here to public
+    /// addresses; a URL that ends in `#public` vouches that it leads to the public internet alone. May be repeated
     #[arg(long = "proxy-profile", value_name = "NAME=URL")]
     proxy_profiles: Vec<String>,
     /// Browser to use; by default the installed Chrome, Chromium or Edge
@@ -60,7 +61,9 @@ impl ResolverFlags {
         let named = self
             .proxy_profiles
             .iter()
-            .map(|text| text.split_once('=').ok_or_else(|| Failure::usage("--proxy-profile: expected NAME=URL, or NAME=@FILE")));
+            // What is no name is not told either: it may be the beginning of a URL with a password in it.
+            .map(|text| text.split_once('=').filter(|(name, _)| is_proxy_name(name)))
+            .map(|named| named.ok_or_else(|| Failure::usage("--proxy-profile: expected NAME=URL, or NAME=@FILE")));
         let unnamed = unnamed.map(|url| Ok((UNNAMED_PROXY, url)));
         named
             .chain(unnamed)
@@ -69,11 +72,16 @@ impl ResolverFlags {
                 // Others can read arguments, and the URL of a proxy may hold a password.
                 let in_file = url.strip_prefix('@').map(|file| relay::read_private_file(Path::new(file))).transpose();
                 let in_file = in_file.map_err(|why| Failure::usage(format!("proxy `{name}`: {why}")))?;
-                let profile = in_file
+                let profile: ProxyProfile = in_file
                     .as_ref()
                     .map_or(url, |secret| secret.expose())
                     .parse()
                     .map_err(|fault| Failure::usage(format!("proxy `{name}`: {fault}")))?;
+                if in_file.is_none() && profile.credentials.is_some() {
+                    return Err(Failure::usage(format!(
+                        "proxy `{name}`: user and password do not belong on the command line, where others on this machine read them; write the URL into a file that only you can read (chmod 600) and name that: --proxy-profile NAME=@FILE, or --proxy @FILE"
+                    )));
+                }
                 Ok((name.to_owned(), profile))
             })
             .collect()
@@ -88,10 +96,49 @@ impl ResolverFlags {
     }
 }
 
+/// As `context.proxy` has it (`docs/protocol.md`).
+fn is_proxy_name(text: &str) -> bool {
+    matches!(text.len(), 1..=64) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
 /// Makes the resolver.
 pub(crate) fn resolver(settings: Settings) -> Result<Resolver, Failure> {
     Resolver::new(settings).map_err(|error| match error {
         SetupError::EmptyBudget(_) => Failure::usage(error),
         SetupError::Trust(_) => Failure::Unreachable(error.into()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxies(named: &str, unnamed: Option<&str>) -> Result<BTreeMap<String, ProxyProfile>, String> {
+        let flags = ResolverFlags { proxy_profiles: vec![named.to_owned()], ..ResolverFlags::default() };
+        flags.proxies(unnamed).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_proxys_password_is_taken_from_a_file_and_not_from_the_command_line() {
+        let with_password = "socks5://me:canary@127.0.0.1:1080";
+        for told in [
+            proxies(&format!("de={with_password}"), None).unwrap_err(),
+            proxies("de=socks5://127.0.0.1:1080", Some(with_password)).unwrap_err(),
+            proxies("de=http://canary@127.0.0.1:3128", None).unwrap_err(),
+            proxies("de=http://:canary@127.0.0.1:3128", None).unwrap_err(),
+        ] {
+            assert!(told.contains("@FILE") && told.contains("command line") && !told.contains("canary"), "{told}");
+        }
+        // Without its name, up to a sign of the password: none of it is told.
+        let told = proxies("socks5://me:canary=x@127.0.0.1:1080", None).unwrap_err();
+        assert!(told.contains("NAME=URL") && !told.contains("canary"), "{told}");
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), with_password).unwrap();
+        let at_file = format!("@{}", file.path().display());
+        let read = proxies(&format!("de={at_file}"), Some(&at_file)).unwrap();
+        for name in ["de", UNNAMED_PROXY] {
+            assert_eq!(read[name].credentials.as_ref().unwrap().password.expose(), "canary", "{name}");
+        }
+    }
 }

@@ -5,6 +5,18 @@ use std::path::Path;
 use crate::program::{Service, run, run_with, text};
 
 #[test]
+fn a_databases_password_is_not_taken_from_the_command_line() {
+    for url in ["postgres://peeler:canary@127.0.0.1:1/peeler", "postgres://127.0.0.1:1/peeler?user=peeler&password=canary"] {
+        for refused in [run(&["db", "status", "--database", url]), run(&["db", "status", &format!("--database={url}")])] {
+            assert_eq!(refused.code, 2, "{}", refused.err);
+            assert!(refused.err.contains("@FILE") && !refused.err.contains("canary"), "{}", refused.err);
+        }
+        let unreachable = run_with(&["db", "status"], &[("LINK_PEELER_DATABASE", url)], b"");
+        assert!(unreachable.code != 2 && unreachable.code != 0, "by the environment it is tried: {}", unreachable.err);
+    }
+}
+
+#[test]
 fn a_relay_is_backed_up_while_it_runs_restored_checked_and_moved_to_postgres() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
