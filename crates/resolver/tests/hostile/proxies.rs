@@ -110,7 +110,7 @@ async fn a_proxy_beside_us_never_hears_of_a_name_that_leads_home() {
             ("http://nas.corp/", "target_refused"),
             ("http://nas.intranet/", "target_refused"),
             ("http://10-0-0-1.nip.example./", "target_refused"),
-            ("http://known.to.the.proxy.only/", "name_unresolved"),
+            ("http://known.to.the.proxy.only/", "dns_failed"),
         ] {
             let (code, detail) = code(&proxy, url).await;
             assert_eq!(code, expected, "{url} through {proxy}: {detail}");
