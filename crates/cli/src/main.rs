@@ -4,6 +4,7 @@ mod arguments;
 mod caller;
 mod commands;
 mod context_flags;
+mod core_dumps;
 mod data_dir;
 mod database_place;
 mod describe;
@@ -34,7 +35,10 @@ use crate::exit::{Ended, Failure};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let ended = start_log(&arguments).and_then(|()| run(arguments.command));
+    let ended = start_log(&arguments).and_then(|()| {
+        core_dumps::forbid();
+        run(arguments.command)
+    });
     match ended {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -22,6 +22,7 @@ mod mirror;
 mod openapi;
 mod operator;
 mod path;
+mod places;
 mod problem;
 mod rate;
 mod refusals;

@@ -63,8 +63,13 @@ pub(crate) async fn reread(state: Shared) {
         let reread = async { state.keys.reread().await.and(state.devices.reread().await) };
         tokio::select! {
             outcome = reread => {
-                if let Err(error) = outcome {
-                    tracing::warn!(%error, "keys or devices were not read again; trying again");
+                match outcome {
+                    Ok(()) => {
+                        let is_linked = state.devices.linked();
+                        state.paces.keep(&is_linked);
+                        state.last_heard.keep(&is_linked);
+                    }
+                    Err(error) => tracing::warn!(%error, "keys or devices were not read again; trying again"),
                 }
             }
             () = state.draining.cancelled() => return,

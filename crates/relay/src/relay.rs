@@ -18,10 +18,10 @@ use crate::device_api::{Devices, LastHeard, Paces, PendingLinks};
 use crate::edge::{AddressLimits, Places, Tls, TlsError};
 use crate::key_upkeep;
 use crate::keys::Keys;
-use crate::live;
 use crate::maintenance;
 use crate::metrics::Metrics;
 use crate::operator::PendingLink;
+use crate::places;
 use crate::refusals::Refusals;
 use crate::router;
 use crate::server::{self, Service};
@@ -234,7 +234,8 @@ async fn open(config: &Config, address: SocketAddr) -> Result<RelayState, StartE
         trusted_proxies: config.trusted_proxies.clone(),
         address_limits: config.address_limit.map(AddressLimits::new),
         bodies: Bodies::new(config.held_body_bytes),
-        streams: live::Places::default(),
+        streams: places::Places::of_streams(),
+        exports: places::Places::of_files(),
         sealing_source: config.secrets.sealing_source().clone(),
         refusals: Refusals::default(),
         operator_token: config.secrets.operator_token().clone(),

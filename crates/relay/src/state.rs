@@ -12,8 +12,8 @@ use crate::console::{Passphrases, Providers, SignInThrottle};
 use crate::device_api::{Devices, LastHeard, Paces, PendingLinks};
 use crate::edge::{AddressLimits, TrustedProxies};
 use crate::keys::Keys;
-use crate::live::Places;
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::refusals::Refusals;
 use crate::sealing_source::SealingSource;
 
@@ -41,6 +41,8 @@ pub(crate) struct RelayState {
     pub(crate) bodies: Bodies,
     /// Event streams that are open.
     pub(crate) streams: Places,
+    /// Files that are being written to their readers.
+    pub(crate) exports: Places,
     pub(crate) sealing_source: SealingSource,
     /// What was refused of late.
     pub(crate) refusals: Refusals,

@@ -10,6 +10,7 @@ use crate::console_rows::{self, Attention, ConsoleRow, ConsoleRowFilter, Console
 use crate::device;
 use crate::error::StoreError;
 use crate::presence::{self, Heard, HeldLease, Presence};
+use crate::reader::Whose;
 use crate::row::RowKey;
 use crate::store::Store;
 
@@ -25,7 +26,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<Option<ConsoleRow>, StoreError> {
         let key = RowKey { account, environment, source, row_id };
-        self.read((key, now), |session, settings, order| Box::pin(console_rows::of_key(session, settings, order))).await
+        self.read_of(account, (key, now), |session, settings, order| Box::pin(console_rows::of_key(session, settings, order))).await
     }
 
     /// A page of rows as a person looks for them.
@@ -33,7 +34,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn console_rows(&self, filter: ConsoleRowFilter, now: UnixMillis) -> Result<ConsoleRowPage, StoreError> {
-        self.read((filter, now), |session, settings, order| Box::pin(console_rows::page(session, settings, order))).await
+        let whose = Whose { account: Some(filter.account), asker: filter.asker };
+        self.read_of(whose, (filter, now), |session, settings, order| Box::pin(console_rows::page(session, settings, order))).await
     }
 
     /// Gives a row that a file described its offer's name, and lets its waiting job go by what the row asks for now.
@@ -55,7 +57,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn has_rows(&self, account: AccountId, environment: Environment) -> Result<bool, StoreError> {
-        self.read((account, environment), |session, _, key| Box::pin(console_rows::has_any(session, key))).await
+        self.read_of(account, (account, environment), |session, _, key| Box::pin(console_rows::has_any(session, key))).await
     }
 
     /// The sources that the account's active channel may be: the one that every account has, those of its live rows, and
@@ -77,7 +79,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn sources(&self, account: AccountId, environment: Environment) -> Result<Vec<String>, StoreError> {
-        self.read((account, environment), |session, _, key| Box::pin(console_rows::sources(session, key))).await
+        self.read_of(account, (account, environment), |session, _, key| Box::pin(console_rows::sources(session, key))).await
     }
 
     /// How many rows want a look, and how many have come to want it since.
@@ -85,7 +87,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn attention(&self, account: AccountId, environment: Environment, since: UnixMillis) -> Result<Attention, StoreError> {
-        self.read((account, environment, since), |session, _, key| Box::pin(console_rows::attention(session, key))).await
+        self.read_of(account, (account, environment, since), |session, _, key| Box::pin(console_rows::attention(session, key))).await
     }
 
     /// The account's queue as it is now.
@@ -93,7 +95,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn queue_head(&self, account: AccountId) -> Result<QueueHead, StoreError> {
-        self.read(account, |session, _, account| Box::pin(console_rows::queue_head(session, account))).await
+        self.read_of(account, account, |session, _, account| Box::pin(console_rows::queue_head(session, account))).await
     }
 
     /// The name of the account's plan; `None` when there is no such account.
@@ -101,7 +103,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn plan_name(&self, account: AccountId) -> Result<Option<String>, StoreError> {
-        self.read(account, |session, _, account| Box::pin(account::plan_name(session, account))).await
+        self.read_of(account, account, |session, _, account| Box::pin(account::plan_name(session, account))).await
     }
 
     /// What was concluded in which hour, from the one of `since` on, oldest first.
@@ -114,7 +116,7 @@ impl Store {
         environment: Environment,
         since: UnixMillis,
     ) -> Result<Vec<ConcludedHour>, StoreError> {
-        self.read((account, environment, since), |session, _, key| Box::pin(concluded_hours::since(session, key))).await
+        self.read_of(account, (account, environment, since), |session, _, key| Box::pin(concluded_hours::since(session, key))).await
     }
 
     /// When each device of the account was heard last.
@@ -122,7 +124,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn presence(&self, account: AccountId) -> Result<Vec<Presence>, StoreError> {
-        self.read(account, |session, _, account| Box::pin(presence::of_account(session, account))).await
+        self.read_of(account, account, |session, _, account| Box::pin(presence::of_account(session, account))).await
     }
 
     /// What the account's devices hold now.
@@ -130,7 +132,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn held_leases(&self, account: AccountId) -> Result<Vec<HeldLease>, StoreError> {
-        self.read(account, |session, _, account| Box::pin(presence::leases(session, account))).await
+        self.read_of(account, account, |session, _, account| Box::pin(presence::leases(session, account))).await
     }
 
     /// Notes that a device was heard.

@@ -6,12 +6,14 @@ use protocol::{AccountId, Class, Conclusion, Environment, JobId, Row as HostedRo
 use crate::channel;
 use crate::error::StoreError;
 use crate::operation::Transaction;
+use crate::page_room::Room;
 use crate::row::{self, RowKey};
 use crate::row_search::found;
 use crate::row_sorting::sorted;
 use crate::session::{Row, Session, Value};
 use crate::settings::Settings;
 use crate::statement;
+use crate::turns::Asker;
 
 /// Rows that one page looks at: some 20 ms of reading, as of 10 µs a row that stands far from the one before it.
 pub(crate) const LOOKED_AT: usize = 2_500;
@@ -55,6 +57,8 @@ pub enum RowOrder {
 pub struct ConsoleRowFilter {
     /// Whose.
     pub account: AccountId,
+    /// Who asks, where that is known.
+    pub asker: Option<Asker>,
     /// Live or test.
     pub environment: Environment,
     /// In which order. Rows of a class that is not ok always come by key, unless by change.
@@ -83,6 +87,7 @@ impl ConsoleRowFilter {
     pub const fn all_of(account: AccountId, environment: Environment, limit: usize) -> Self {
         Self {
             account,
+            asker: None,
             environment,
             order: RowOrder::Key,
             class: None,
@@ -176,10 +181,11 @@ pub(crate) async fn page(
 ) -> Result<ConsoleRowPage, StoreError> {
     let freshness_millis = channel::of(session, settings, &filter.account).await?.freshness_millis();
     if !filter.order.is_of_part() {
-        return found(session, filter, *now, freshness_millis).await;
+        return found(session, filter, (*now, freshness_millis), Room::of_part()).await;
     }
     let first = ConsoleRowFilter { order: RowOrder::Key, after: None, limit: LOOKED_AT, ..filter.clone() };
-    Ok(sorted(found(session, &first, *now, freshness_millis).await?, filter))
+    // All of them are sorted; the page is cut behind that.
+    Ok(sorted(found(session, &first, (*now, freshness_millis), Room::of_look()).await?, filter))
 }
 
 /// What storage knows a class by; rows that are ok have none, so that no index knows of them.

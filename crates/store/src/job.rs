@@ -3,12 +3,16 @@
 use protocol::{AccountId, Conclusion, Environment, JobId, JobState, UnixMillis};
 
 use crate::error::StoreError;
+use crate::page_room::{Room, written};
 use crate::session::{Row, Session, Value};
 use crate::statement;
+use crate::turns::Asker;
 
 /// Jobs that one page looks at, so that a filter which fits few jobs costs no more than one that fits many. A page may
 /// hold fewer than asked for, and still not be the last.
 const SCANNED_JOBS: i64 = 2_000;
+/// Results that are read at once: 12 MiB at most, of which a page keeps a third.
+const RESULTS_AT_ONCE: usize = 50;
 
 /// A job as storage knows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +42,8 @@ pub struct JobRecord {
 pub struct JobFilter {
     /// Whose.
     pub account: AccountId,
+    /// Who asks, where that is known.
+    pub asker: Option<Asker>,
     /// Of which environment.
     pub environment: Environment,
     /// In this state.
@@ -58,7 +64,7 @@ impl JobFilter {
     /// The newest jobs of an account, whatever has become of them.
     #[must_use]
     pub const fn all_of(account: AccountId, environment: Environment, limit: usize) -> Self {
-        Self { account, environment, state: None, source: None, row_id: None, conclusion: None, before: None, limit }
+        Self { account, asker: None, environment, state: None, source: None, row_id: None, conclusion: None, before: None, limit }
     }
 }
 
@@ -120,11 +126,15 @@ pub(crate) async fn page(session: &mut Session<'_>, filter: &JobFilter) -> Resul
     let mut left = SCANNED_JOBS;
     // Most pages are full after a few more jobs than they show; only a filter that fits few looks at all that it may.
     let mut stretch = i64::try_from(filter.limit * 4 + 1).unwrap_or(SCANNED_JOBS).min(SCANNED_JOBS);
+    let mut looked_through = Room::of_look();
     'looking: while left > 0 {
         let common = [(&filter.account).into(), (&before).into(), stretch.into()];
         let rows = match &filter.row_id {
-            Some(row_id) => session.rows(&statement::JOB_PAGE_OF_ROW, &[common[0], common[1], common[2], row_id.into()]).await?,
-            None => session.rows(&statement::JOB_PAGE, &common).await?,
+            Some(row_id) => {
+                let parameters = [common[0], common[1], common[2], row_id.into()];
+                session.rows_within(&statement::JOB_PAGE_OF_ROW, &parameters, &mut looked_through).await?
+            }
+            None => session.rows_within(&statement::JOB_PAGE, &common, &mut looked_through).await?,
         };
         for row in &rows {
             if page.jobs.len() == filter.limit {
@@ -142,6 +152,10 @@ pub(crate) async fn page(session: &mut Session<'_>, filter: &JobFilter) -> Resul
                 page.jobs.push(job);
             }
         }
+        if looked_through.is_full() {
+            page.next = Some(before);
+            break;
+        }
         if i64::try_from(rows.len()).is_ok_and(|found| found < stretch) {
             break;
         }
@@ -149,12 +163,31 @@ pub(crate) async fn page(session: &mut Session<'_>, filter: &JobFilter) -> Resul
         stretch = left;
         page.next = (left == 0).then_some(before);
     }
-    // Results may be large: only those of the page are read, not those of every job it looked at.
-    let account = &filter.account;
-    let ids: Vec<JobId> = page.jobs.iter().map(|job| job.job_id).collect();
-    let batch: Vec<[Value<'_>; 2]> = ids.iter().map(|job_id| [account.into(), job_id.into()]).collect();
-    for (number, row) in session.rows_of_each(&statement::RESULT, &batch).await? {
-        page.jobs[number].result = row.get(0)?;
-    }
+    add_results(session, &filter.account, &mut page).await?;
     Ok(page)
+}
+
+/// Results may be large: only those of the page are read, not those of every job it looked at, and the page ends where they
+/// are enough.
+async fn add_results(session: &mut Session<'_>, account: &AccountId, page: &mut JobRecordPage) -> Result<(), StoreError> {
+    let (mut room, mut fitting) = (Room::of_page(), 0);
+    'results: for jobs in page.jobs.chunks_mut(RESULTS_AT_ONCE) {
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.job_id).collect();
+        let batch: Vec<[Value<'_>; 2]> = ids.iter().map(|job_id| [account.into(), job_id.into()]).collect();
+        for (number, row) in session.rows_of_each(&statement::RESULT, &batch).await? {
+            jobs[number].result = row.get(0)?;
+        }
+        for job in jobs {
+            let result = job.result.as_ref().map_or(0, String::len);
+            if !room.take(result + written(&job.tracking_url) + written(&job.source) + written(&job.row_id)) {
+                break 'results;
+            }
+            fitting += 1;
+        }
+    }
+    if fitting < page.jobs.len() {
+        page.jobs.truncate(fitting);
+        page.next = page.jobs.last().map(|job| job.job_id);
+    }
+    Ok(())
 }

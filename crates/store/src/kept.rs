@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn kept(&self, account: AccountId) -> Result<Kept, StoreError> {
-        self.read(account, |session, settings, account| Box::pin(of(session, settings, account))).await
+        self.read_of(account, account, |session, settings, account| Box::pin(of(session, settings, account))).await
     }
 
     /// Keeps the account's ended work for so many days, or (`None`) for as long as is allowed. More than is allowed keeps

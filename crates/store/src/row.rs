@@ -5,19 +5,27 @@ use protocol::{AccountId, Class, Conclusion, Environment, JobId, RowExpectation,
 
 use crate::channel;
 use crate::error::StoreError;
+use crate::page_room::Room;
+use crate::reader::Whose;
 use crate::report::{read_expectation, row_inputs};
 use crate::session::{Row, Session, Value};
 use crate::settings::Settings;
 use crate::statement;
+use crate::store::Store;
+use crate::turns::Asker;
 
 /// Rows that one page looks at, so that a filter which fits few rows costs no more than one that fits many.
-const SCANNED_ROWS: i64 = 2_000;
+const SCANNED_ROWS: usize = 2_000;
+/// Rows that are read at once while looking for rare ones.
+const SCANNED_AT_ONCE: usize = 500;
 
 /// Which rows a page shows.
 #[derive(Clone, Debug)]
 pub struct RowFilter {
     /// Whose.
     pub account: AccountId,
+    /// Who asks, where that is known.
+    pub asker: Option<Asker>,
     /// Of which environment.
     pub environment: Environment,
     /// Of this source.
@@ -55,6 +63,31 @@ impl RowKey {
     }
 }
 
+impl Store {
+    /// One row; `None` when the account has no such row.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn row(
+        &self,
+        (account, environment): (AccountId, Environment),
+        (source, row_id): (String, String),
+        now: UnixMillis,
+    ) -> Result<Option<protocol::Row>, StoreError> {
+        let key = RowKey { account, environment, source, row_id };
+        self.read_of(account, (key, now), |session, settings, (key, now)| Box::pin(one(session, settings, key, *now))).await
+    }
+
+    /// A page of rows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rows(&self, filter: RowFilter, now: UnixMillis) -> Result<RowRecordPage, StoreError> {
+        let whose = Whose { account: Some(filter.account), asker: filter.asker };
+        self.read_of(whose, (filter, now), |session, settings, (filter, now)| Box::pin(page(session, settings, filter, *now))).await
+    }
+}
+
 pub(crate) async fn one(
     session: &mut Session<'_>,
     settings: &Settings,
@@ -74,29 +107,41 @@ pub(crate) async fn page(
 ) -> Result<RowRecordPage, StoreError> {
     let freshness_millis = channel::of(session, settings, &filter.account).await?.freshness_millis();
     // A source's rows stand together: begin before its first one.
-    let start = filter.after.clone().unwrap_or_else(|| (filter.source.clone().unwrap_or_default(), String::new()));
-    let parameters = [(&filter.account).into(), filter.environment.into(), (&start.0).into(), (&start.1).into(), SCANNED_ROWS.into()];
-    let rows = session.rows(&statement::ROW_PAGE, &parameters).await?;
-    let scanned_all = rows.len() < usize::try_from(SCANNED_ROWS).unwrap_or(usize::MAX);
+    let mut place = filter.after.clone().unwrap_or_else(|| (filter.source.clone().unwrap_or_default(), String::new()));
     let mut page = RowRecordPage { rows: Vec::new(), next: None };
-    let mut last_seen = None;
-    for row in &rows {
-        let row = record(row, now, freshness_millis)?;
-        if filter.source.as_ref().is_some_and(|source| *source != row.source) {
+    let (mut shown, mut looked_through) = (Room::of_page(), Room::of_look());
+    let mut left = SCANNED_ROWS;
+    // Most pages are full after a few more rows than they show; only a filter that fits few looks at all that it may.
+    let mut stretch = (filter.limit + 1).min(left);
+    while left > 0 {
+        let most = Value::Int(i64::try_from(stretch).unwrap_or(i64::MAX));
+        let parameters = [(&filter.account).into(), filter.environment.into(), (&place.0).into(), (&place.1).into(), most];
+        let rows = session.rows_within(&statement::ROW_PAGE, &parameters, &mut looked_through).await?;
+        for row in &rows {
+            let row = record(row, now, freshness_millis)?;
+            if filter.source.as_ref().is_some_and(|source| *source != row.source) {
+                return Ok(page);
+            }
+            let fits = filter.ready_for_ads.is_none_or(|wanted| wanted == row.ready_for_ads);
+            if page.rows.len() == filter.limit || (fits && !shown.take_row(&row)) {
+                page.next = Some(place);
+                return Ok(page);
+            }
+            place = (row.source.clone(), row.row_id.clone());
+            if fits {
+                page.rows.push(row);
+            }
+        }
+        if looked_through.is_full() {
+            break;
+        }
+        if rows.len() < stretch {
             return Ok(page);
         }
-        if page.rows.len() == filter.limit {
-            page.next = last_seen;
-            return Ok(page);
-        }
-        last_seen = Some((row.source.clone(), row.row_id.clone()));
-        if filter.ready_for_ads.is_none_or(|wanted| wanted == row.ready_for_ads) {
-            page.rows.push(row);
-        }
+        left -= rows.len();
+        stretch = left.min(SCANNED_AT_ONCE);
     }
-    if !scanned_all {
-        page.next = last_seen;
-    }
+    page.next = Some(place);
     Ok(page)
 }
 

@@ -6,6 +6,7 @@ use protocol::{Class, Conclusion, Row as HostedRow, UnixMillis};
 
 use crate::console_rows::{ConsoleRow, ConsoleRowFilter, ConsoleRowPage, LOOKED_AT, RowOrder, RowPlace, class_number, one, read, sources};
 use crate::error::StoreError;
+use crate::page_room::Room;
 use crate::row::RowKey;
 use crate::session::{Row, Session, Value};
 use crate::statement::{self, Statement};
@@ -19,10 +20,11 @@ const LOOKED_AT_BY_CLASS: usize = 1_250;
 pub(crate) async fn found(
     session: &mut Session<'_>,
     filter: &ConsoleRowFilter,
-    now: UnixMillis,
-    freshness_millis: i64,
+    (now, freshness_millis): (UnixMillis, i64),
+    room: Room,
 ) -> Result<ConsoleRowPage, StoreError> {
-    let mut search = Search { filter, now, freshness_millis, phase: None, page: ConsoleRowPage::default() };
+    let looks = Room::of_look();
+    let mut search = Search { filter, now, freshness_millis, phase: None, page: ConsoleRowPage::default(), room, looks };
     let start = filter.after.clone();
     if filter.text.is_some() && !start.as_ref().is_some_and(|place| place.past_prefix) && search.goes_by_key() {
         if search.with_prefix(session, start).await? {
@@ -44,6 +46,10 @@ struct Search<'f> {
     /// Where the search stands in [`WORST_FIRST`], when it goes that way.
     phase: Option<usize>,
     page: ConsoleRowPage,
+    /// For what is shown.
+    room: Room,
+    /// For what is looked through.
+    looks: Room,
 }
 
 /// The index along which rows are read.
@@ -64,6 +70,15 @@ impl Search<'_> {
         self.filter.changed_since.is_none() && self.filter.order == RowOrder::Key
     }
 
+    /// Shows a row; `false`: the page is full.
+    fn show(&mut self, row: ConsoleRow) -> bool {
+        let fits = self.page.rows.len() < self.filter.limit && self.room.take_row(&row.row);
+        if fits {
+            self.page.rows.push(row);
+        }
+        fits
+    }
+
     fn is_full(&self) -> bool {
         self.page.rows.len() >= self.filter.limit
     }
@@ -72,32 +87,51 @@ impl Search<'_> {
     async fn with_prefix(&mut self, session: &mut Session<'_>, start: Option<RowPlace>) -> Result<bool, StoreError> {
         let Some(prefix) = self.filter.text.clone() else { return Ok(false) };
         let from = start.as_ref().map(|place| place.source.clone()).unwrap_or_default();
+        let mut next: Option<RowPlace> = None;
         for source in sources(session, &(self.filter.account, self.filter.environment)).await? {
             if source < from || self.filter.source.as_ref().is_some_and(|wanted| *wanted != source) {
                 continue;
+            }
+            if self.room.is_full() && next.is_some() {
+                self.page.next = next;
+                return Ok(true);
             }
             let behind = start.as_ref().filter(|place| place.source == source).map(|place| place.row_id.clone());
             if behind.is_none() {
                 self.exactly(session, &source, &prefix).await?;
             }
             let behind = behind.unwrap_or_else(|| prefix.clone());
-            let room = Value::Int(i64::try_from(self.filter.limit + 1 - self.page.rows.len().min(self.filter.limit)).unwrap_or(1));
-            let parameters = [(&self.filter.account).into(), self.filter.environment.into(), (&source).into(), (&behind).into(), room];
-            for row in session.rows(&statement::ROWS_FOUND, &parameters).await? {
-                let row = self.read(&row)?;
+            let most = self.filter.limit + 1 - self.page.rows.len().min(self.filter.limit);
+            let parameters = [
+                (&self.filter.account).into(),
+                self.filter.environment.into(),
+                (&source).into(),
+                (&behind).into(),
+                Value::Int(i64::try_from(most).unwrap_or(1)),
+            ];
+            let rows = session.rows_within(&statement::ROWS_FOUND, &parameters, &mut self.looks).await?;
+            let mut may_be_more = self.looks.is_full() || rows.len() == most;
+            let mut place = RowPlace { past_prefix: false, at: 0, source: source.clone(), row_id: behind };
+            for row in &rows {
+                let row = self.read(row)?;
                 if row.row.source != source || !row.row.row_id.starts_with(&prefix) {
+                    may_be_more = false;
                     break;
                 }
-                if self.is_full() {
-                    let last = self.page.rows.last().map(|row| (row.row.source.clone(), row.row.row_id.clone()));
-                    self.page.next = last.map(|(source, row_id)| RowPlace { past_prefix: false, at: 0, source, row_id });
+                let row_id = row.row.row_id.clone();
+                if self.fits(&row) && !self.show(row) {
+                    self.page.next = Some(place);
                     return Ok(true);
                 }
                 self.page.looked_at += 1;
-                if self.fits(&row) {
-                    self.page.rows.push(row);
-                }
+                place.row_id = row_id;
             }
+            // Not all of these fitted: what stands behind them begins with the text, too, and comes on the next page.
+            if may_be_more {
+                self.page.next = Some(place);
+                return Ok(true);
+            }
+            next = Some(place);
         }
         Ok(false)
     }
@@ -112,6 +146,7 @@ impl Search<'_> {
         if let Some(found) = one(session, &key, self.now, self.freshness_millis).await?
             && self.fits(&found)
         {
+            self.room.take_row(&found.row);
             self.page.rows.push(found);
         }
         Ok(())
@@ -165,15 +200,15 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Stretch by stretch along an index, until the page is full or enough was looked at.
+    /// Stretch by stretch along an index, until the page is full or enough was looked at, in rows or in bytes.
     async fn walk_along(&mut self, session: &mut Session<'_>, along: Along, start: Option<RowPlace>) -> Result<(), StoreError> {
         let mut place = start;
         // Most pages are full after their first stretch.
         let mut stretch = self.filter.limit + 1;
         let most = if matches!(along, Along::Class(_)) { LOOKED_AT_BY_CLASS } else { LOOKED_AT };
-        while self.page.looked_at < most {
+        while self.page.looked_at < most && !self.looks.is_full() {
             let rows = self.stretch(session, along, place.as_ref(), stretch).await?;
-            let was_last = rows.len() < stretch;
+            let was_last = rows.len() < stretch && !self.looks.is_full();
             for row in &rows {
                 let row = self.read(row)?;
                 if self.is_past_source(along, &row) {
@@ -183,11 +218,13 @@ impl Search<'_> {
                     self.page.next = place;
                     return Ok(());
                 }
-                self.page.looked_at += 1;
-                place = Some(self.place_of(&row, along));
-                if self.fits(&row) && !self.was_shown(&row) {
-                    self.page.rows.push(row);
+                let at = self.place_of(&row, along);
+                if self.fits(&row) && !self.was_shown(&row) && !self.show(row) {
+                    self.page.next = place;
+                    return Ok(());
                 }
+                self.page.looked_at += 1;
+                place = Some(at);
             }
             if was_last {
                 return Ok(());
@@ -199,7 +236,7 @@ impl Search<'_> {
     }
 
     async fn stretch(
-        &self,
+        &mut self,
         session: &mut Session<'_>,
         along: Along,
         place: Option<&RowPlace>,
@@ -235,7 +272,7 @@ impl Search<'_> {
                 (&statement::ROWS_BY_CHANGE, vec![account, environment, since.into(), before.into(), source.into(), row_id.into(), most])
             }
         };
-        session.rows(statement, &parameters).await
+        session.rows_within(statement, &parameters, &mut self.looks).await
     }
 
     fn place_of(&self, row: &ConsoleRow, along: Along) -> RowPlace {

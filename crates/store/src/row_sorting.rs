@@ -3,6 +3,7 @@
 //! moves by itself, with time ([ADR 19](../../../docs/adr/0019-sorting-what-was-found.md)).
 
 use crate::console_rows::{ConsoleRow, ConsoleRowFilter, ConsoleRowPage, RowOrder, RowPlace};
+use crate::page_room::Room;
 
 impl RowOrder {
     /// Whether it holds among the first rows that are looked at, and not among all: see [`ConsoleRowPage::is_part`].
@@ -88,10 +89,12 @@ pub(crate) fn sorted(found: ConsoleRowPage, filter: &ConsoleRowFilter) -> Consol
         }),
     };
     rows.drain(..begin);
-    let has_more = rows.len() > filter.limit;
-    rows.truncate(filter.limit);
+    let mut room = Room::of_part();
+    let shown = rows.iter().take(filter.limit).take_while(|row| room.take_row(&row.row)).count();
+    let has_more = rows.len() > shown;
+    rows.truncate(shown);
     let last = rows.last().filter(|_| has_more).map(mark);
-    let behind = i64::try_from(begin + filter.limit).unwrap_or(i64::MAX);
+    let behind = i64::try_from(begin + shown).unwrap_or(i64::MAX);
     let place = |Mark { number, source, row_id, .. }| RowPlace {
         past_prefix: true,
         at: if sorts_by.is_text() { behind } else { number },

@@ -31,11 +31,11 @@ use crate::migrate;
 use crate::nonce::{self, SpendOrder, SpentNonce};
 use crate::operation::{Pending, WriteFn};
 use crate::prune::{self, PruneCursor, PruneOrder, Pruned};
-use crate::reader::{ReadFn, Readers};
+use crate::reader::{ReadFn, Readers, Whose};
 use crate::release::{self, Release};
 use crate::report::PreparedResult;
 use crate::right::Right;
-use crate::row::{self, RowFilter, RowKey, RowRecordPage};
+use crate::row::RowKey;
 use crate::row_edit::{self, EditOrder, Recheck, Recheckable, RowEdit, RowEdited};
 use crate::sealing;
 use crate::session::{self, PostgresUrl};
@@ -144,7 +144,7 @@ impl Store {
             return Err(StoreError::Closed);
         }
         let nobody = DeviceId::from_bytes([0; 16]);
-        self.0.readers.read(&self.0.settings, nobody, |session, _, id| Box::pin(device::one(session, id))).await.map(|_| ())
+        self.read(nobody, |session, _, id| Box::pin(device::one(session, id))).await.map(|_| ())
     }
 
     /// Operations that wait for a writer.
@@ -189,7 +189,7 @@ impl Store {
     /// When the database fails.
     pub async fn standing(&self, account: AccountId, environment: Environment, now: UnixMillis) -> Result<Standing, StoreError> {
         let key = (account, environment, now);
-        self.0.readers.read(&self.0.settings, key, |session, settings, key| Box::pin(nonce::standing(session, settings, key))).await
+        self.read_of(account, key, |session, settings, key| Box::pin(nonce::standing(session, settings, key))).await
     }
 
     /// One job of the account and environment; `None` when it has no such job.
@@ -197,7 +197,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn job(&self, account: AccountId, environment: Environment, job_id: JobId) -> Result<Option<JobRecord>, StoreError> {
-        self.0.readers.read(&self.0.settings, (account, environment, job_id), |session, _, key| Box::pin(job::one(session, key))).await
+        self.read_of(account, (account, environment, job_id), |session, _, key| Box::pin(job::one(session, key))).await
     }
 
     /// A page of the account's jobs, newest first.
@@ -205,7 +205,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn jobs(&self, filter: JobFilter) -> Result<JobRecordPage, StoreError> {
-        self.0.readers.read(&self.0.settings, filter, |session, _, filter| Box::pin(job::page(session, filter))).await
+        let whose = Whose { account: Some(filter.account), asker: filter.asker };
+        self.read_of(whose, filter, |session, _, filter| Box::pin(job::page(session, filter))).await
     }
 
     /// Cancels a job that has not ended.
@@ -232,35 +233,7 @@ impl Store {
         self.0.wake.watch_ended(job_id)
     }
 
-    // Rows.
-
-    /// One row; `None` when the account has no such row.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn row(
-        &self,
-        (account, environment): (AccountId, Environment),
-        (source, row_id): (String, String),
-        now: UnixMillis,
-    ) -> Result<Option<protocol::Row>, StoreError> {
-        let key = RowKey { account, environment, source, row_id };
-        self.0
-            .readers
-            .read(&self.0.settings, (key, now), |session, settings, (key, now)| Box::pin(row::one(session, settings, key, *now)))
-            .await
-    }
-
-    /// A page of rows.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn rows(&self, filter: RowFilter, now: UnixMillis) -> Result<RowRecordPage, StoreError> {
-        self.0
-            .readers
-            .read(&self.0.settings, (filter, now), |session, settings, (filter, now)| Box::pin(row::page(session, settings, filter, *now)))
-            .await
-    }
+    // Rows: see `row.rs` for those that are read.
 
     /// Makes one change of a row that a person asked for.
     ///
@@ -290,7 +263,7 @@ impl Store {
         now: UnixMillis,
     ) -> Result<Recheck, StoreError> {
         let key = RowKey { account, environment, source, row_id };
-        let found = self.0.readers.read(&self.0.settings, key, |session, _, key| Box::pin(row_edit::recheckable(session, key))).await?;
+        let found = self.read_of(account, key, |session, _, key| Box::pin(row_edit::recheckable(session, key))).await?;
         match found {
             None => Ok(Recheck::Unknown),
             Some(Recheckable::UnderWay(job_id)) => Ok(Recheck::UnderWay(job_id)),
@@ -306,7 +279,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn channel(&self, account: AccountId) -> Result<Channel, StoreError> {
-        self.0.readers.read(&self.0.settings, account, |session, settings, account| Box::pin(channel::of(session, settings, account))).await
+        self.read_of(account, account, |session, settings, account| Box::pin(channel::of(session, settings, account))).await
     }
 
     /// Gives the account another channel. The same again is harmless.
@@ -366,7 +339,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn device(&self, id: DeviceId) -> Result<Option<DeviceRecord>, StoreError> {
-        self.0.readers.read(&self.0.settings, id, |session, _, id| Box::pin(device::one(session, id))).await
+        self.read(id, |session, _, id| Box::pin(device::one(session, id))).await
     }
 
     /// Every device of every account that has not been revoked.
@@ -374,7 +347,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn all_devices(&self) -> Result<Vec<DeviceRecord>, StoreError> {
-        self.0.readers.read(&self.0.settings, (), |session, _, ()| Box::pin(device::all(session))).await
+        self.read((), |session, _, ()| Box::pin(device::all(session))).await
     }
 
     /// The devices of an account.
@@ -382,7 +355,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn devices(&self, account: AccountId) -> Result<Vec<DeviceRecord>, StoreError> {
-        self.0.readers.read(&self.0.settings, account, |session, _, account| Box::pin(device::of_account(session, account))).await
+        self.read_of(account, account, |session, _, account| Box::pin(device::of_account(session, account))).await
     }
 
     /// Revokes a device and gives its leases back. `false` when there is nothing to revoke.
@@ -421,7 +394,7 @@ impl Store {
     /// When the database fails.
     pub async fn link_standing(&self, device_code: String, user_code: String, now: UnixMillis) -> Result<LinkStanding, StoreError> {
         let code = (device_code, user_code, now);
-        self.0.readers.read(&self.0.settings, code, |session, _, code| Box::pin(link::standing(session, code))).await
+        self.read(code, |session, _, code| Box::pin(link::standing(session, code))).await
     }
 
     /// An operator looks, until then, for the desktop that shows this code.
@@ -446,7 +419,7 @@ impl Store {
     /// When the database fails.
     pub async fn told_link(&self, user_code: String, now: UnixMillis) -> Result<Option<Secret>, StoreError> {
         let code = (user_code, now);
-        self.0.readers.read(&self.0.settings, code, |session, settings, code| Box::pin(link::told(session, settings, code))).await
+        self.read(code, |session, settings, code| Box::pin(link::told(session, settings, code))).await
     }
 
     /// Makes a device of an approved code, once; asked again, tells the same device again until the code runs out. `None`
@@ -486,7 +459,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn account_by_name(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        self.0.readers.read(&self.0.settings, name.to_owned(), |session, _, name| Box::pin(account::by_name(session, name))).await
+        self.read(name.to_owned(), |session, _, name| Box::pin(account::by_name(session, name))).await
     }
 
     /// Accounts in the order of their names: those after this one, `limit` at most.
@@ -495,7 +468,7 @@ impl Store {
     /// When the database fails.
     pub async fn accounts(&self, after: &str, limit: u32) -> Result<Vec<Account>, StoreError> {
         let after = AccountsAfter { name: after.to_owned(), limit };
-        self.0.readers.read(&self.0.settings, after, |session, _, after| Box::pin(account::page(session, after))).await
+        self.read(after, |session, _, after| Box::pin(account::page(session, after))).await
     }
 
     /// Gives an account another plan.
@@ -557,7 +530,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn all_keys(&self) -> Result<SigningKeys, StoreError> {
-        self.0.readers.read(&self.0.settings, (), |session, settings, ()| Box::pin(key::all(session, settings))).await
+        self.read((), |session, settings, ()| Box::pin(key::all(session, settings))).await
     }
 
     /// The keys of an account, newest first, revoked ones included, with the inventory's version.
@@ -565,7 +538,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn keys(&self, account: AccountId) -> Result<(u64, Vec<KeyRecord>), StoreError> {
-        self.0.readers.read(&self.0.settings, account, |session, _, account| Box::pin(key::of_account(session, account))).await
+        self.read_of(account, account, |session, _, account| Box::pin(key::of_account(session, account))).await
     }
 
     /// Begins to use the newest sealing key that is held, or, on a database that has been used, checks that every secret in
@@ -574,7 +547,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Setup`] when a sealing key is missing, naming it.
     pub async fn settle_sealing(&self, now: UnixMillis) -> Result<(), StoreError> {
-        self.0.readers.read(&self.0.settings, (), |session, settings, ()| Box::pin(key::expect_openable(session, settings))).await?;
+        self.read((), |session, settings, ()| Box::pin(key::expect_openable(session, settings))).await?;
         self.write(now, |transaction, now| Box::pin(sealing::settle(transaction, now))).await
     }
 
@@ -600,7 +573,7 @@ impl Store {
     /// When the database fails.
     pub async fn audit_blocks(&self, account: AccountId, range: BlockRange, limit: u32) -> Result<Vec<Block>, StoreError> {
         let wanted = (account, range, limit);
-        self.0.readers.read(&self.0.settings, wanted, |session, _, wanted| Box::pin(audit::blocks(session, wanted))).await
+        self.read_of(account, wanted, |session, _, wanted| Box::pin(audit::blocks(session, wanted))).await
     }
 
     /// Between which blocks the account's audit lies.
@@ -608,7 +581,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn audit_ends(&self, account: AccountId) -> Result<Ends, StoreError> {
-        self.0.readers.read(&self.0.settings, account, |session, _, account| Box::pin(audit::ends(session, account))).await
+        self.read_of(account, account, |session, _, account| Box::pin(audit::ends(session, account))).await
     }
 
     /// One step of forgetting audit blocks that have been kept long enough: one account's oldest. The chain stays
@@ -625,7 +598,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn events(&self, query: EventQuery) -> Result<EventPage, StoreError> {
-        self.0.readers.read(&self.0.settings, query, |session, _, query| Box::pin(event::page(session, query))).await
+        self.read_of(query.account, query, |session, _, query| Box::pin(event::page(session, query))).await
     }
 
     /// Listens for new entries of an account's audit.
@@ -652,13 +625,22 @@ impl Store {
         self.write(PruneOrder { now, from }, |transaction, order| Box::pin(prune::step(transaction, order))).await
     }
 
-    /// Runs a function over a connection that reads.
+    /// Runs a function over a connection that reads, for no account in particular.
     pub(crate) async fn read<I, T>(&self, input: I, function: ReadFn<I, T>) -> Result<T, StoreError>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        self.0.readers.read(&self.0.settings, input, function).await
+        self.read_of(Whose::default(), input, function).await
+    }
+
+    /// Runs a function over a connection that reads, in the turn of whom it is for.
+    pub(crate) async fn read_of<I, T>(&self, whose: impl Into<Whose>, input: I, function: ReadFn<I, T>) -> Result<T, StoreError>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        self.0.readers.read(&self.0.settings, whose.into(), input, function).await
     }
 
     /// Runs an operation that belongs to no account in particular.

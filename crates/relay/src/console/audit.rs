@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
 use domain::audit::chain::{Ends, Place, Walk};
@@ -19,6 +19,7 @@ use ui::{Icon, Markup, Tone, html};
 use super::fault::Fault;
 use super::page::encoded;
 use super::signed_in::SignedIn;
+use super::still_may;
 use crate::state::{RelayState, Shared};
 
 const AUDIT: &str = "/audit";
@@ -206,13 +207,18 @@ async fn check_latest(state: &RelayState, account: AccountId) -> Result<(Ends, M
 }
 
 /// `GET /console/{account}/audit/export`: the lines that `link-peeler audit verify --file` reads.
-pub(super) async fn export(State(state): State<Shared>, signed_in: SignedIn) -> Result<Response, Fault> {
+pub(super) async fn export(State(state): State<Shared>, signed_in: SignedIn, headers: HeaderMap) -> Result<Response, Fault> {
     let account = signed_in.account();
     let ends = state.store.audit_ends(account).await?;
     let name = &signed_in.membership.account_name;
     let chain = json!({ "chain": { "name": name, "account": account, "anchor": ends.anchor, "head": ends.head } });
     let head = Bytes::from(format!("{chain}\n"));
-    let records = futures_util::stream::try_unfold((state, ends.anchor.seq), move |(state, behind)| async move {
+    // Held, and asked, for as long as the file is written.
+    let held = (state.exports.take(signed_in.operator().id.to_string())?, still_may::of(&state, &headers, &signed_in)?);
+    let records = futures_util::stream::try_unfold((state, held, ends.anchor.seq), move |(state, held, behind)| async move {
+        if !(held.1)().await {
+            return Err(StoreError::Closed);
+        }
         if behind >= ends.head.seq {
             return Ok(None);
         }
@@ -223,7 +229,7 @@ pub(super) async fn export(State(state): State<Shared>, signed_in: SignedIn) -> 
             serde_json::to_writer(&mut lines, &Exported { record: block }).map_err(|error| StoreError::Corrupt(error.to_string()))?;
             lines.push(b'\n');
         }
-        Ok::<_, StoreError>(Some((Bytes::from(lines), (state, last))))
+        Ok::<_, StoreError>(Some((Bytes::from(lines), (state, held, last))))
     });
     let all = futures_util::StreamExt::chain(futures_util::stream::once(std::future::ready(Ok(head))), records);
     let mut response = Response::new(Body::from_stream(all));

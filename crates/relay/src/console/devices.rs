@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::Role;
+use protocol::text::is_plain_text;
 use protocol::{AccountId, DeviceId, UnixMillis};
 use serde::Deserialize;
 use store::{DeviceRecord, HeldLease, Presence};
@@ -256,8 +257,8 @@ pub(super) async fn rename(
 ) -> Result<Response, Fault> {
     let device = found(&state, &signed_in, &path).await?;
     let name = name.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        let main = change(&signed_in, &device, Some("A name has 1 to 100 characters."));
+    if name.is_empty() || name.chars().count() > MAX_NAME || !is_plain_text(name) {
+        let main = change(&signed_in, &device, Some("A name has 1 to 100 characters, and none that turn the direction of text."));
         return Ok(signed_in.page_with(StatusCode::UNPROCESSABLE_ENTITY, &device.name, DEVICES, main));
     }
     signed_in.store.rename_device(signed_in.account(), device.id, name.to_owned(), signed_in.actor(), state.now()).await?;

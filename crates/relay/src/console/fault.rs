@@ -9,7 +9,11 @@ use ui::{Icon, Tone, html};
 
 use super::oidc::SignInFault;
 use super::page::Look;
+use crate::places::Full;
 use crate::problem::Refusal;
+
+/// Seconds after which somebody who has exported has most likely ended.
+const EXPORT_RETRY_SECONDS: u64 = 30;
 
 /// Why a page is not shown, or a form not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +39,11 @@ pub(crate) enum Fault {
     TooMany {
         /// Seconds until the next one.
         retry_after: u64,
+    },
+    /// As many files are being written already as there may be.
+    TooManyExports {
+        /// So many of one operator; none: of all together.
+        limit: Option<u32>,
     },
     /// An OpenID provider did not lead to somebody who may come in.
     SignIn(SignInFault),
@@ -68,10 +77,10 @@ impl Fault {
             Self::NeedsRole(_) | Self::RightLost | Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::ForeignName => StatusCode::MISDIRECTED_REQUEST,
             Self::BadForm(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooMany { .. } | Self::TooManyExports { limit: Some(_) } => StatusCode::TOO_MANY_REQUESTS,
             Self::SignIn(fault) => fault.status(),
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::TooManyExports { limit: None } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -98,6 +107,16 @@ impl Fault {
             ),
             Self::BadForm(what) => ("The form cannot be taken", what.clone()),
             Self::TooMany { retry_after } => ("Too many tries", format!("Nothing was checked. Try again in {retry_after} s.")),
+            Self::TooManyExports { limit: Some(limit) } => (
+                "Too many files at once",
+                format!(
+                    "{limit} exports of yours are being written, and more you may not have at once. Wait for one to end, or cancel one, and ask again. (too_many_exports)"
+                ),
+            ),
+            Self::TooManyExports { limit: None } => (
+                "Others are exporting, too",
+                "As many files are being written as the relay has room for. Ask again in a minute. (exports_busy)".to_owned(),
+            ),
             Self::SignIn(fault) => {
                 let (title, about) = fault.words();
                 (title, format!("{about} ({})", fault.code()))
@@ -125,7 +144,12 @@ impl Fault {
             (ui::card::alone(Icon::Warning, title, &about, &ui::button::link(ui::button::Weight::Plain, None, label, path)))
         };
         let mut response = look.bare(self.status(), title, main);
-        if let Self::TooMany { retry_after } = self {
+        let retry_after = match self {
+            Self::TooMany { retry_after } => Some(retry_after),
+            Self::TooManyExports { .. } => Some(EXPORT_RETRY_SECONDS),
+            _ => None,
+        };
+        if let Some(retry_after) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, retry_after.into());
         }
         response
@@ -144,6 +168,18 @@ impl IntoResponse for Fault {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl From<Full> for Fault {
+    /// Of places for files.
+    fn from(full: Full) -> Self {
+        Self::TooManyExports {
+            limit: match full {
+                Full::All => None,
+                Full::OfOne(limit) => Some(limit),
+            },
+        }
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) async fn accept(
             tracing::info!(account.id = %account, "an invitation was taken up");
             let path = format!("/console/{account}");
             Ok(match cookie {
-                Some(cookie) => super::sign_in::signed_in(&path, cookie),
+                Some(cookie) => super::sign_in::signed_in(&path, std::iter::once(cookie).chain(browser.known(&state, &open.email))),
                 None => axum::response::IntoResponse::into_response(ui::response::see_other(&path)),
             })
         }

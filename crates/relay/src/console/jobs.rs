@@ -4,7 +4,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use protocol::{JobId, JobState, UnixMillis};
 use serde::Deserialize;
-use store::{HeldLease, JobFilter, JobRecordPage, QueueHead};
+use store::{Asker, HeldLease, JobFilter, JobRecordPage, QueueHead};
 use ui::field::{filter_bar, filter_select};
 use ui::header::page_header;
 use ui::table::{Column, Keep, table, td};
@@ -34,6 +34,7 @@ pub(super) async fn page(State(state): State<Shared>, signed_in: SignedIn, Query
     let environment = place::shown_environment(&state.store, account, &query.env).await?;
     environment.as_str().clone_into(&mut query.env);
     let filter = JobFilter {
+        asker: Some(Asker::named(&signed_in.operator().id.to_string())),
         state: query.state.parse::<JobState>().ok(),
         before: query.before.parse::<JobId>().ok(),
         ..JobFilter::all_of(account, environment, PAGE_JOBS)

@@ -40,8 +40,7 @@ pub(super) async fn change_passphrase(
     browser: Browser,
     Form(change): Form<Change>,
 ) -> Result<Response, Fault> {
-    state.sign_ins.try_from_address(browser.here.address)?;
-    state.sign_ins.try_for_operator(&person.operator().email)?;
+    browser.try_for_operator(&state, &person.operator().email)?;
     let stored = state.store.operator(person.operator().id).await?.and_then(|known| known.passphrase_hash);
     // Whoever signs in through a provider has none to prove, and may choose one.
     let is_proven = match &stored {
@@ -66,7 +65,8 @@ pub(super) async fn change_passphrase(
     let hash = state.passphrases.hash(&Secret::new(change.passphrase)).await?;
     person.store.set_passphrase(NewPassphrase { operator: person.operator().id, hash, session }).await?;
     tracing::info!(operator.id = %person.operator().id, "passphrase changed");
-    Ok(super::sign_in::signed_in("/me", cookie))
+    let known = browser.known(&state, &person.operator().email);
+    Ok(super::sign_in::signed_in("/me", std::iter::once(cookie).chain(known)))
 }
 
 /// `POST /me/sessions/{session}/end`

@@ -21,6 +21,7 @@ mod invitation;
 mod job;
 mod jobs;
 mod keys;
+mod known_browser;
 mod linking;
 mod live;
 mod me;
@@ -41,6 +42,7 @@ mod setup;
 mod sign_in;
 mod signed_in;
 mod start;
+mod still_may;
 mod throttle;
 
 use axum::Router;

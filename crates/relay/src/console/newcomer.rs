@@ -2,6 +2,7 @@
 
 use domain::{EmailAddress, passphrase};
 use protocol::Secret;
+use protocol::text::is_plain_text;
 use serde::Deserialize;
 use ui::field::{Field, input};
 use ui::{Markup, html};
@@ -54,7 +55,7 @@ pub(super) fn passphrase_fault(passphrase: &str, repeated: &str, email: Option<&
 
 /// Whether a text can be what people call somebody or something.
 pub(super) fn is_name(text: &str) -> bool {
-    (1..=MAX_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    (1..=MAX_NAME).contains(&text.chars().count()) && is_plain_text(text)
 }
 
 /// The fields.
@@ -80,5 +81,18 @@ pub(super) fn passphrase_fields<'f>(label: &str, error: &impl Fn(&str) -> Option
             name: "repeated", label: "The same again", error: error("repeated"), required: true, autocomplete: Some("new-password"),
             max_length: Some(256), ..Field::default()
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_reads_as_it_is_written() {
+        assert!(is_name("Zoë") && is_name("דנה") && is_name(&"x".repeat(MAX_NAME)));
+        for name in ["", "a\u{202e}b", "a\u{2066}b", "a\nb", &"x".repeat(MAX_NAME + 1)] {
+            assert!(!is_name(name), "{name:?}");
+        }
     }
 }

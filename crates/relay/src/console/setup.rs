@@ -91,7 +91,7 @@ pub(super) async fn set_up(State(state): State<Shared>, browser: Browser, Form(f
     };
     let now = state.now();
     let session = browser.new_session(now);
-    let cookie = cookie::set(&session.token, &browser.here);
+    let cookies = std::iter::once(cookie::set(&session.token, &browser.here)).chain(browser.known(&state, &email));
     let owner = NewOwner {
         token,
         new_id: OperatorId::random(now),
@@ -102,7 +102,7 @@ pub(super) async fn set_up(State(state): State<Shared>, browser: Browser, Form(f
     };
     let Some(account) = state.store.use_setup_link(owner).await? else { return Ok(void(&browser)) };
     tracing::info!(account.id = %account.id, "an owner was set up");
-    Ok(super::sign_in::signed_in("/", cookie))
+    Ok(super::sign_in::signed_in("/", cookies))
 }
 
 fn form(account: &str, token: &str, email: &str, newcomer: &Newcomer, faults: &[(String, String)]) -> Markup {

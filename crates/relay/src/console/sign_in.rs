@@ -60,18 +60,18 @@ pub(super) async fn sign_in(State(state): State<Shared>, browser: Browser, Form(
         }
         response
     };
-    if let Err(fault) = state.sign_ins.try_from_address(browser.here.address) {
-        return Ok(again(&fault));
-    }
     let wrong = || {
         let notice =
             ui::notice::notice(Tone::Bad, "That is not right", &html! { p { "There is no operator with this address and passphrase." } });
         browser.look.bare(StatusCode::UNPROCESSABLE_ENTITY, "Sign in", form(&state, &email, &next, notice))
     };
-    let Ok(address) = email.parse::<EmailAddress>() else { return Ok(wrong()) };
-    if let Err(fault) = state.sign_ins.try_for_operator(&address) {
+    let Ok(address) = email.parse::<EmailAddress>() else {
+        return Ok(state.sign_ins.try_from_address(browser.here.address).map_or_else(|fault| again(&fault), |()| wrong()));
+    };
+    if let Err(fault) = browser.try_for_operator(&state, &address) {
         return Ok(again(&fault));
     }
+    let known_from_now_on = browser.known(&state, &address);
     // An operator who does not exist takes the same way, and as long.
     let known = state.store.operator_by_email(address).await?;
     let stored = known.as_ref().and_then(|known| known.passphrase_hash.as_ref());
@@ -94,7 +94,7 @@ pub(super) async fn sign_in(State(state): State<Shared>, browser: Browser, Form(
         let newer = state.passphrases.hash(&passphrase).await?;
         state.store.rehash_passphrase(known.operator.id, stored.clone(), newer).await?;
     }
-    Ok(signed_in(&next, cookie))
+    Ok(signed_in(&next, std::iter::once(cookie).chain(known_from_now_on)))
 }
 
 /// `POST /sign-out`
@@ -105,10 +105,12 @@ pub(super) async fn sign_out(State(state): State<Shared>, person: Person) -> Res
     Ok(response)
 }
 
-/// Off to where the browser wanted to go, with its cookie.
-pub(super) fn signed_in(next: &str, cookie: HeaderValue) -> Response {
+/// Off to where the browser wanted to go, with its cookies: of the session, and perhaps that it is known from now on.
+pub(super) fn signed_in(next: &str, cookies: impl IntoIterator<Item = HeaderValue>) -> Response {
     let mut response = ui::response::see_other(next).into_response();
-    response.headers_mut().append(header::SET_COOKIE, cookie);
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
     response
 }
 

@@ -48,6 +48,12 @@ impl Devices {
         self.linked.table().get(&id).cloned()
     }
 
+    /// Tells which devices are linked, as they were read last.
+    pub(crate) fn linked(&self) -> impl Fn(DeviceId) -> bool + use<> {
+        let linked = self.linked.table();
+        move |device| linked.contains_key(&device)
+    }
+
     /// What the signatures of unknown devices are checked with.
     pub(crate) const fn dummy(&self) -> &DevicePublicKey {
         &self.dummy

@@ -28,6 +28,11 @@ impl LastHeard {
         }
         is_news
     }
+
+    /// Forgets all but these.
+    pub(crate) fn keep(&self, is_linked: impl Fn(DeviceId) -> bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|device, _| is_linked(*device));
+    }
 }
 
 /// Notes that a device has asked for jobs. Whether the note succeeds decides nothing that the device asked for.
@@ -57,5 +62,7 @@ mod tests {
         assert!(!heard.is_worth_noting(device, UnixMillis(29_999)));
         assert!(heard.is_worth_noting(other, UnixMillis(29_999)));
         assert!(heard.is_worth_noting(device, UnixMillis(30_000)));
+        heard.keep(|kept| kept == device);
+        assert_eq!(heard.0.lock().unwrap().keys().collect::<Vec<_>>(), [&device], "what is no longer linked is forgotten");
     }
 }

@@ -17,7 +17,7 @@ const MAX_PULLS: u32 = 16;
 /// Bytes of a message that cost as much as a request: what comes with it is parsed, checked and stored.
 const BYTES_OF_ONE: usize = 32 * 1_024;
 
-/// How each desktop stands. Only those that have proven themselves are here, so their number bounds it.
+/// How each desktop stands. Only those that have proven themselves and are still linked are here, so their number bounds it.
 #[derive(Debug)]
 pub(crate) struct Paces {
     /// None: each as much as it likes.
@@ -56,6 +56,11 @@ impl Paces {
     pub(crate) fn of(&self, device: DeviceId) -> Arc<Pace> {
         let new = || Pace { burst: self.limit.map(Burst::new), pulls: AtomicU32::new(0) };
         Arc::clone(self.lock().entry(device).or_insert_with(|| Arc::new(new())))
+    }
+
+    /// Forgets all but these.
+    pub(crate) fn keep(&self, is_linked: impl Fn(DeviceId) -> bool) {
+        self.lock().retain(|device, _| is_linked(*device));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeviceId, Arc<Pace>>> {
@@ -119,6 +124,16 @@ mod tests {
         assert!(matches!(paces.look(DEVICE), Err(Refusal::DeviceLimited { .. })));
         assert!(paces.look(DeviceId::from_bytes([2; 16])).is_ok());
         assert_eq!(paces.lock().len(), 1, "who has proven nothing is not remembered");
+    }
+
+    #[test]
+    fn a_desktop_that_is_no_longer_linked_is_forgotten() {
+        let (paces, other) = (Paces::new(None), DeviceId::from_bytes([2; 16]));
+        let (_, kept) = (paces.of(DEVICE), paces.of(other));
+        let _waits = kept.pull().unwrap();
+        paces.keep(|device| device == other);
+        assert_eq!(paces.lock().len(), 1);
+        assert!(Arc::ptr_eq(&paces.of(other), &kept), "the others go on where they were");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(crate) async fn events(
             account: key.account,
             environment: Some(key.environment),
             after: last_event_id(&headers)?,
-            place: state.streams.take(key.key_id.to_string())?,
+            place: state.streams.take(key.key_id.to_string()).map_err(live::refused)?,
             hang_up,
             still_may: Box::new(move || {
                 let (keys, key_id) = (Shared::clone(&keys), key_id.clone());

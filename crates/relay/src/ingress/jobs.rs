@@ -7,7 +7,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use domain::audit::Actor;
 use protocol::{Conclusion, JobId, JobPage, JobState};
-use store::{Cancelled, JobFilter, JobRecord, JobRecordPage};
+use store::{Asker, Cancelled, JobFilter, JobRecord};
 use tokio::time::Instant;
 
 use crate::answer;
@@ -26,10 +26,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub(super) const PAGE: std::ops::RangeInclusive<usize> = 1..=200;
 /// Jobs and rows of a page whose caller says nothing.
 pub(super) const DEFAULT_PAGE: usize = 50;
-
-/// Bytes of results on one page: a page of ordinary ones is far below it, and one of the largest would be 50 MB, held for as
-/// long as its reader takes.
-const PAGE_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// `GET /api/links/jobs/{jobId}?wait=SECONDS`
 pub(crate) async fn one(
@@ -74,26 +70,11 @@ async fn wait_for_end(state: &Shared, caller: &Caller, job_id: JobId, wait: Dura
 /// `GET /api/links/jobs?state=&source=&rowId=&conclusion=&cursor=&limit=`
 pub(crate) async fn page(State(state): State<Shared>, uri: Uri, Signed { caller, .. }: Signed<NoBody>) -> Result<Response, Refused> {
     signed_read(&state, &caller, (&uri, PARAMETERS), async |query| {
-        let page = shortened(state.store.jobs(filter(&caller, &query)?).await?);
+        let page = state.store.jobs(filter(&caller, &query)?).await?;
         let jobs = page.jobs.into_iter().map(|record| answer::job(record, false, &state.public_url)).collect::<Result<_, _>>()?;
         answer::json(StatusCode::OK, &JobPage { jobs, next_cursor: page.next.map(|job_id| job_id.to_string()) })
     })
     .await
-}
-
-/// The page as far as its evidence fits, one job at least; the next one goes on behind it.
-fn shortened(mut page: JobRecordPage) -> JobRecordPage {
-    let mut bytes = 0;
-    let mut fits = |job: &JobRecord| {
-        bytes += job.result.as_ref().map_or(0, String::len);
-        bytes <= PAGE_BYTES
-    };
-    let fitting = page.jobs.iter().take_while(|job| fits(job)).count().max(1);
-    if fitting < page.jobs.len() {
-        page.jobs.truncate(fitting);
-        page.next = page.jobs.last().map(|job| job.job_id);
-    }
-    page
 }
 
 /// The parameters of a page.
@@ -102,6 +83,7 @@ const PARAMETERS: &[&str] = &["state", "source", "rowId", "conclusion", "cursor"
 fn filter(caller: &Caller, query: &Query) -> Result<JobFilter, Refusal> {
     Ok(JobFilter {
         account: caller.key.account,
+        asker: Some(Asker::named(&caller.key.key_id.to_string())),
         environment: caller.key.environment,
         state: query.parsed::<JobState>("state", "`queued`, `leased`, `concluded` or `cancelled`")?,
         source: query.text("source").map(str::to_owned),

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use protocol::RowPage;
-use store::RowFilter;
+use store::{Asker, RowFilter};
 
 use crate::answer;
 use crate::ingress::jobs::{DEFAULT_PAGE, PAGE};
@@ -45,6 +45,7 @@ fn filter(caller: &Caller, query: &Query) -> Result<RowFilter, Refusal> {
         || Refusal::InvalidParameter { name: "cursor".to_owned(), detail: "expected the nextCursor of an earlier page".to_owned() };
     Ok(RowFilter {
         account: caller.key.account,
+        asker: Some(Asker::named(&caller.key.key_id.to_string())),
         environment: caller.key.environment,
         source: query.text("source").map(str::to_owned),
         ready_for_ads: query.parsed("readyForAds", "`true` or `false`")?,

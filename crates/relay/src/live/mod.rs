@@ -1,7 +1,6 @@
 //! Changes of jobs' states as they happen, as server-sent events: one stream for callers and for the console's pages. A
 //! stream is a reader of the audit that is woken when it grows; it holds nothing but its place.
 
-mod places;
 mod wire;
 
 use std::time::Duration;
@@ -17,8 +16,8 @@ use store::{EventPage, EventQuery};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use places::{Place, Places};
-
+use crate::places::{Full, Place};
+use crate::problem::Refusal;
 use crate::state::Shared;
 
 /// Between two signs of life: below what proxies cut.
@@ -48,7 +47,18 @@ pub(crate) struct Subscription {
     /// Ends the connection.
     pub(crate) hang_up: CancellationToken,
     /// Asked before anything is sent: whether whoever listens still may.
-    pub(crate) still_may: Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>,
+    pub(crate) still_may: StillMay,
+}
+
+/// Whether whoever is being answered still may be, asked anew each time.
+pub(crate) type StillMay = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// How it is refused that there is no place for a stream.
+pub(crate) const fn refused(full: Full) -> Refusal {
+    match full {
+        Full::All => Refusal::Overloaded,
+        Full::OfOne(limit) => Refusal::TooManyStreams { limit },
+    }
 }
 
 /// The answer that goes on for as long as somebody reads it.
@@ -94,7 +104,7 @@ async fn pump(state: Shared, subscription: Subscription, outlet: Outlet) {
     let Subscription { account, environment, after, place: _place, hang_up, still_may } = subscription;
     let mut reader = Reader { state: Shared::clone(&state), account, environment, after, is_new: true };
     let ended = tokio::select! {
-        Err(end) = reader.run(&outlet, &*still_may) => end,
+        Err(end) = reader.run(&outlet, &still_may) => end,
         () = state.draining.cancelled() => End::Done,
         () = outlet.0.closed() => End::Done,
     };
@@ -116,7 +126,7 @@ struct Reader {
 
 impl Reader {
     /// Sends what there is and what comes. Ends only by [`End`].
-    async fn run(&mut self, outlet: &Outlet, still_may: &(dyn Fn() -> BoxFuture<'static, bool> + Send + Sync)) -> Result<(), End> {
+    async fn run(&mut self, outlet: &Outlet, still_may: &StillMay) -> Result<(), End> {
         let watch = self.state.store.watch_recorded(self.account);
         outlet.send(wire::OPENING.to_owned()).await?;
         let mut last_sign = tokio::time::Instant::now();

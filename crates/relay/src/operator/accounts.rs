@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::audit::Actor;
 use protocol::fetch_request::PayloadError;
+use protocol::text::is_plain_text;
 use protocol::{AccountId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use store::Account;
@@ -73,10 +74,12 @@ pub(crate) async fn list(
 pub(crate) async fn create(State(state): State<Shared>, _operator: Operator, request: Request) -> Result<Response, Refusal> {
     let New { name, plan } = read(&state, request).await?;
     let mut faults = Vec::new();
-    let is_name = (1..=MAX_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control) && name.trim() == name;
+    let is_name = (1..=MAX_NAME).contains(&name.chars().count()) && is_plain_text(&name) && name.trim() == name;
     if !is_name {
-        faults
-            .push(PayloadError::new("/name", format!("must have 1 to {MAX_NAME} characters, no control characters, no blanks around it")));
+        faults.push(PayloadError::new(
+            "/name",
+            format!("must have 1 to {MAX_NAME} characters, none that control or turn the direction of text, no blanks around it"),
+        ));
     }
     faults.extend(plan_fault(&state, &plan));
     if !faults.is_empty() {

@@ -8,7 +8,7 @@ use relay::{ProxyHeaders, TrustedProxies};
 use crate::stage::Stage;
 use crate::wire::{Connection, Request, refused};
 
-async fn behind_a_proxy(limit: &str, headers: ProxyHeaders) -> Stage {
+pub(crate) async fn behind_a_proxy(limit: &str, headers: ProxyHeaders) -> Stage {
     Stage::with(|config| {
         config.trusted_proxies = TrustedProxies { networks: vec!["127.0.0.0/8".parse().unwrap()], headers };
         config.address_limit = Some(limit.parse().unwrap());

@@ -144,6 +144,11 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
         stream.set_nodelay(true).unwrap();
+        Self::of(stream)
+    }
+
+    /// A connection that is open already.
+    pub(crate) const fn of(stream: TcpStream) -> Self {
         Self { stream, read: Vec::new() }
     }
 

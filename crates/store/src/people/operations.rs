@@ -65,12 +65,12 @@ impl Store {
 
     /// The members of an account, by address.
     pub async fn members(&self, account: AccountId) -> Result<Vec<Member>, StoreError> {
-        self.read(account, |session, _, account| Box::pin(membership::of_account(session, account))).await
+        self.read_of(account, account, |session, _, account| Box::pin(membership::of_account(session, account))).await
     }
 
     /// How many owners an account has.
     pub async fn owners(&self, account: AccountId) -> Result<u64, StoreError> {
-        self.read(account, |session, _, account| Box::pin(membership::owners(session, account))).await
+        self.read_of(account, account, |session, _, account| Box::pin(membership::owners(session, account))).await
     }
 
     /// Gives a member of an account another role, or takes them out of it.
@@ -92,7 +92,7 @@ impl Store {
 
     /// The open invitations of an account, by address.
     pub async fn invitations(&self, account: AccountId, now: UnixMillis) -> Result<Vec<InvitationRecord>, StoreError> {
-        self.read((account, now), |session, _, key| Box::pin(invitation::of_account(session, key))).await
+        self.read_of(account, (account, now), |session, _, key| Box::pin(invitation::of_account(session, key))).await
     }
 
     /// What an invitation's link offers; `None`: nothing any more.

@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
-
-use super::{CONNECTIONS, ReadFn};
+use super::{ReadFn, Reading};
 use crate::error::StoreError;
 use crate::session::postgres::Connection;
 use crate::session::{PostgresUrl, Session};
@@ -15,7 +13,6 @@ use crate::settings::Settings;
 pub(crate) struct PostgresReaders {
     url: PostgresUrl,
     idle: Mutex<Vec<Connection>>,
-    turns: Semaphore,
     not_before: Mutex<Option<Instant>>,
 }
 
@@ -24,7 +21,7 @@ const RECONNECT: Duration = Duration::from_millis(250);
 
 impl PostgresReaders {
     pub(crate) const fn new(url: PostgresUrl) -> Self {
-        Self { url, idle: Mutex::new(Vec::new()), turns: Semaphore::const_new(CONNECTIONS), not_before: Mutex::new(None) }
+        Self { url, idle: Mutex::new(Vec::new()), not_before: Mutex::new(None) }
     }
 
     /// Fails at once for a moment after a connection could not be made: whoever asks is better told to come again than
@@ -39,8 +36,13 @@ impl PostgresReaders {
         opened
     }
 
-    pub(super) async fn read<I: Sync, T>(&self, settings: &Arc<Settings>, input: &I, function: ReadFn<I, T>) -> Result<T, StoreError> {
-        let _turn = self.turns.acquire().await.map_err(|_| StoreError::Closed)?;
+    pub(super) async fn read<I: Sync, T>(
+        &self,
+        _turn: Reading,
+        settings: &Arc<Settings>,
+        input: &I,
+        function: ReadFn<I, T>,
+    ) -> Result<T, StoreError> {
         let lent = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().filter(|connection| !connection.is_closed());
         let (mut connection, was_idle) = match lent {
             Some(connection) => (connection, true),

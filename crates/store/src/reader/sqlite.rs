@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
 
-use super::{CONNECTIONS, ReadFn};
+use super::{ReadFn, Reading};
 use crate::error::StoreError;
 use crate::session::{Session, sqlite};
 use crate::settings::Settings;
@@ -16,20 +15,24 @@ use crate::writer::sqlite::at_once;
 pub(crate) struct SqliteReaders {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
-    turns: Arc<Semaphore>,
 }
 
 impl SqliteReaders {
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), idle: Arc::default(), turns: Arc::new(Semaphore::new(CONNECTIONS)) }
+        Self { path: path.to_owned(), idle: Arc::default() }
     }
 
-    pub(super) async fn read<I, T>(&self, settings: &Arc<Settings>, input: I, function: ReadFn<I, T>) -> Result<T, StoreError>
+    pub(super) async fn read<I, T>(
+        &self,
+        turn: Reading,
+        settings: &Arc<Settings>,
+        input: I,
+        function: ReadFn<I, T>,
+    ) -> Result<T, StoreError>
     where
         I: Send + Sync + 'static,
         T: Send + 'static,
     {
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (settings, idle, path) = (Arc::clone(settings), Arc::clone(&self.idle), self.path.clone());
         let read = move || {
             // Held to the end of the read, also when whoever asked for it has gone away.

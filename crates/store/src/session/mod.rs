@@ -18,6 +18,7 @@ pub(crate) use row::Row;
 pub(crate) use value::Value;
 
 use crate::error::StoreError;
+use crate::page_room::Room;
 use crate::statement::Statement;
 
 /// An open connection, lent for one operation.
@@ -45,6 +46,19 @@ impl Session<'_> {
         match self {
             Self::Sqlite(connection) => sqlite::rows(connection, statement, parameters),
             Self::Postgres(connection) => connection.rows(statement, parameters).await,
+        }
+    }
+
+    /// As [`Self::rows`], as far as there is room; the rest is not kept, and on SQLite not even read.
+    pub(crate) async fn rows_within(
+        &mut self,
+        statement: &'static Statement,
+        parameters: &[Value<'_>],
+        room: &mut Room,
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(connection) => sqlite::rows_within(connection, statement, parameters, room),
+            Self::Postgres(connection) => connection.rows_within(statement, parameters, room).await,
         }
     }
 

@@ -20,6 +20,7 @@ use super::column::Column;
 use super::row::{Cell, Row};
 use super::{Batch, NumberedRow, PostgresUrl, Value};
 use crate::error::StoreError;
+use crate::page_room::Room;
 use crate::statement::{self, Statement};
 
 /// Time that connecting to a host may take.
@@ -167,6 +168,32 @@ impl Connection {
         let query = query.map(|answer| answer.map_err(|error| (statement.name, error)));
         let rows = answered(self.answer_timeout, behind(unanswered, query)).await?.map_err(failed)?;
         rows.iter().map(|row| cells(row, 0).map(Row)).collect()
+    }
+
+    /// As [`Self::rows`], as far as there is room: what the server sends beyond that is thrown away as it comes.
+    pub(super) async fn rows_within(
+        &mut self,
+        statement: &'static Statement,
+        parameters: &[Value<'_>],
+        room: &mut Room,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.prepare(statement).await?;
+        let unanswered = std::mem::take(&mut self.unanswered);
+        let parameters = parameters.iter().map(|value| value as &(dyn ToSql + Sync));
+        let query = async {
+            let mut answer = std::pin::pin!(self.client.query_raw(&self.prepared[statement.name], parameters).await?);
+            let mut rows = Vec::new();
+            while let Some(row) = answer.try_next().await? {
+                let row = cells(&row, 0).map(Row);
+                if row.as_ref().is_ok_and(|row| !room.take(row.bytes())) {
+                    break;
+                }
+                rows.push(row);
+            }
+            Ok(rows)
+        };
+        let query = query.map(|answer: Result<_, tokio_postgres::Error>| answer.map_err(|error| (statement.name, error)));
+        answered(self.answer_timeout, behind(unanswered, query)).await?.map_err(failed)?.into_iter().collect()
     }
 
     /// Runs batches in order, all of them sent before the first answer is waited for.

@@ -29,6 +29,16 @@ impl Row {
         let cell = self.0.get(index).unwrap_or(&Cell::Null);
         T::from_cell(cell).ok_or_else(|| StoreError::Corrupt(format!("column {index} cannot be read as {}", std::any::type_name::<T>())))
     }
+
+    /// Bytes of its texts and blobs.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |cell: &Cell| match cell {
+            Cell::Null | Cell::Int(_) => 0,
+            Cell::Text(text) => text.len(),
+            Cell::Bytes(bytes) => bytes.len(),
+        };
+        self.0.iter().map(of).sum()
+    }
 }
 
 impl FromCell for i64 {

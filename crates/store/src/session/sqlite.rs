@@ -13,6 +13,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql};
 use super::row::{Cell, Row};
 use super::{Batch, NumberedRow, Value};
 use crate::error::StoreError;
+use crate::page_room::Room;
 use crate::statement::Statement;
 
 /// Older versions carry the WAL-reset corruption bug.
@@ -34,6 +35,9 @@ pub(crate) fn open(path: &Path, read_only: bool) -> Result<Connection, StoreErro
     }
     let access =
         if read_only { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE };
+    if !read_only {
+        make_private(path)?;
+    }
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
@@ -49,6 +53,20 @@ pub(crate) fn open(path: &Path, read_only: bool) -> Result<Connection, StoreErro
         check_durability(&connection)?;
     }
     Ok(connection)
+}
+
+/// Makes the file, for its owner alone, when there is none: whatever the umask, it has sealed secrets and people's links.
+/// SQLite gives its log and its index the mode of the file beside which they lie. A file that is there keeps its mode.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Setup(format!("the database file {} cannot be made: {error}", path.display()))),
+    }
 }
 
 /// `audit_hash(account, seq, at, previous, entries_hash)`: PostgreSQL has SHA-256 and makes the hash of a block itself; for
@@ -77,7 +95,30 @@ fn check_durability(connection: &Connection) -> Result<(), StoreError> {
 pub(super) fn rows(connection: &Connection, statement: &Statement, parameters: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
     let mut prepared = prepare(connection, statement)?;
     let mut rows = Vec::new();
-    run(&mut prepared, parameters, |row| rows.push(row)).map_err(|error| StoreError::of_sqlite(statement.name, &error))?;
+    let each = |row| {
+        rows.push(row);
+        true
+    };
+    run(&mut prepared, parameters, each).map_err(|error| StoreError::of_sqlite(statement.name, &error))?;
+    Ok(rows)
+}
+
+pub(super) fn rows_within(
+    connection: &Connection,
+    statement: &Statement,
+    parameters: &[Value<'_>],
+    room: &mut Room,
+) -> Result<Vec<Row>, StoreError> {
+    let mut prepared = prepare(connection, statement)?;
+    let mut rows = Vec::new();
+    let each = |row: Row| {
+        let fits = room.take(row.bytes());
+        if fits {
+            rows.push(row);
+        }
+        fits
+    };
+    run(&mut prepared, parameters, each).map_err(|error| StoreError::of_sqlite(statement.name, &error))?;
     Ok(rows)
 }
 
@@ -90,8 +131,11 @@ pub(super) fn rows_of_batch(connection: &Connection, batch: &Batch<'_>) -> Resul
     }
     let mut prepared = prepare(connection, batch.statement)?;
     for (number, parameters) in batch.rows().enumerate() {
-        run(&mut prepared, parameters, |row| rows.push((number, row)))
-            .map_err(|error| StoreError::of_sqlite(batch.statement.name, &error))?;
+        let each = |row| {
+            rows.push((number, row));
+            true
+        };
+        run(&mut prepared, parameters, each).map_err(|error| StoreError::of_sqlite(batch.statement.name, &error))?;
         if prepared.column_count() == 0 && connection.changes() > 0 {
             rows.push((number, Row(Vec::new())));
         }
@@ -103,7 +147,8 @@ fn prepare<'c>(connection: &'c Connection, statement: &Statement) -> Result<Cach
     connection.prepare_cached(statement.sqlite()).map_err(|error| StoreError::of_sqlite(statement.name, &error))
 }
 
-fn run(prepared: &mut CachedStatement<'_>, parameters: &[Value<'_>], mut each: impl FnMut(Row)) -> rusqlite::Result<()> {
+/// Runs a statement for as long as `each` says to go on.
+fn run(prepared: &mut CachedStatement<'_>, parameters: &[Value<'_>], mut each: impl FnMut(Row) -> bool) -> rusqlite::Result<()> {
     for (index, value) in parameters.iter().enumerate() {
         prepared.raw_bind_parameter(index + 1, value)?;
     }
@@ -111,7 +156,9 @@ fn run(prepared: &mut CachedStatement<'_>, parameters: &[Value<'_>], mut each: i
     let mut rows = prepared.raw_query();
     while let Some(row) = rows.next()? {
         let cells = (0..columns).map(|index| row.get_ref(index).map(cell)).collect::<rusqlite::Result<_>>()?;
-        each(Row(cells));
+        if !each(Row(cells)) {
+            break;
+        }
     }
     Ok(())
 }
@@ -135,5 +182,27 @@ impl ToSql for Value<'_> {
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_and_its_log_are_for_their_owner_alone_and_one_that_is_there_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.sqlite");
+        let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+        let connection = open(&path, false).unwrap();
+        connection.execute_batch("CREATE TABLE t (a)").unwrap();
+        assert_eq!(["relay.sqlite", "relay.sqlite-wal", "relay.sqlite-shm"].map(mode), [0o600; 3]);
+        drop(connection);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        drop(open(&path, false).unwrap());
+        assert_eq!(mode("relay.sqlite"), 0o640);
     }
 }

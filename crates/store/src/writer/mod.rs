@@ -5,14 +5,12 @@
 mod batch;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
-mod turns;
 
 use std::sync::Arc;
 
 use protocol::{AccountId, DeviceId};
 use tokio::sync::mpsc;
 
-use self::turns::{Entry, Turns, WORK_OF_OTHERS};
 use crate::admission::PendingAdmission;
 use crate::desk::PendingPull;
 use crate::error::StoreError;
@@ -20,14 +18,23 @@ use crate::heads::Heads;
 use crate::nonce::Ring;
 use crate::operation::Operation;
 use crate::settings::Settings;
+use crate::turns::{Bounds, Entry, NOBODY, Turns};
 use crate::wake::Wake;
 
 /// Operations that may wait for one writer. At 50,000 a second this is a tenth of a second's work: whoever comes later
 /// is better told to come again.
 const QUEUE_LENGTH: usize = 4_096;
 
-/// Whose turn it is when an operation belongs to no account in particular.
-const NOBODY: AccountId = AccountId::from_bytes([0; 16]);
+/// Work of one transaction, in jobs: some milliseconds, which everyone in it waits for.
+const ROOM: usize = 64;
+
+/// What operations are worth whose statements wait for each other: eight to a transaction.
+const WORK_OF_OTHERS: usize = ROOM / 8;
+
+/// What the queue before so many writers bounds.
+const fn bounds(writers: usize) -> Bounds {
+    Bounds { servers: writers, waiting: QUEUE_LENGTH, room: ROOM }
+}
 
 /// What can be asked of a writer.
 pub(crate) enum Command {
@@ -69,7 +76,7 @@ enum Operations {
     /// On SQLite the one writer serves all in the order in which they come.
     Lane(mpsc::Sender<Command>),
     /// On PostgreSQL accounts take turns.
-    Turns(Arc<Turns>),
+    Turns(Arc<Turns<Command>>),
 }
 
 impl Lanes {
@@ -133,7 +140,7 @@ impl Operations {
     fn put(&self, account: AccountId, device: Option<DeviceId>, work: usize, command: Command) -> Result<(), StoreError> {
         match self {
             Self::Lane(lane) => queue(lane, command),
-            Self::Turns(turns) => turns.put(Entry { account, device, work, command }),
+            Self::Turns(turns) => turns.put(Entry { account, asker: None, device, work, command }),
         }
     }
 }

@@ -8,13 +8,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::batch::Batch;
-use super::turns::Turns;
-use super::{Command, Lanes, Means, Operations, QUEUE_LENGTH};
+use super::{Command, Lanes, Means, Operations, QUEUE_LENGTH, bounds};
 use crate::error::StoreError;
 use crate::heads::Heads;
 use crate::session::postgres::Connection;
 use crate::session::{PostgresUrl, Session};
 use crate::settings::Settings;
+use crate::turns::Turns;
 use crate::wake::Wake;
 
 /// Writers for admissions. Few, since each batch is pipelined: more would only make the batches smaller.
@@ -40,7 +40,7 @@ pub(crate) async fn start(
         admissions.push(sender);
         tasks.push(tokio::spawn(Writer::open(url, Means::new(settings, wake, heads.clone())).await?.admit(receiver)));
     }
-    let turns = Arc::new(Turns::new(OPERATION_WRITERS));
+    let turns = Arc::new(Turns::new(bounds(OPERATION_WRITERS)));
     for _ in 0..OPERATION_WRITERS {
         tasks.push(tokio::spawn(Writer::open(url, Means::new(settings, wake, heads.clone())).await?.operate(Arc::clone(&turns))));
     }
@@ -72,7 +72,7 @@ impl Writer {
     }
 
     /// Serves everything else.
-    async fn operate(mut self, turns: Arc<Turns>) {
+    async fn operate(mut self, turns: Arc<Turns<Command>>) {
         let _leaves = Leaves(Arc::clone(&turns));
         while let Some(mut turn) = turns.take().await {
             self.process(Batch::of(std::mem::take(&mut turn.commands))).await;
@@ -92,7 +92,7 @@ impl Writer {
 }
 
 /// Notes that a writer has ended, in whichever way.
-struct Leaves(Arc<Turns>);
+struct Leaves(Arc<Turns<Command>>);
 
 impl Drop for Leaves {
     fn drop(&mut self) {

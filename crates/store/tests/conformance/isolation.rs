@@ -19,7 +19,7 @@ on_every_database! {
         let jobs = JobFilter { row_id: Some("a".to_owned()), ..JobFilter::all_of(stranger, environment, limit) };
         assert_eq!(fixture.store.jobs(jobs.clone()).await.unwrap().jobs, []);
         assert_eq!(fixture.store.jobs(JobFilter { row_id: None, ..jobs }).await.unwrap().jobs, []);
-        let rows = RowFilter { account: stranger, environment, source: None, ready_for_ads: None, after: None, limit };
+        let rows = RowFilter { account: stranger, asker: None, environment, source: None, ready_for_ads: None, after: None, limit };
         assert_eq!(fixture.store.rows(rows, NOW).await.unwrap().rows, []);
     }
 

@@ -57,5 +57,6 @@ mod rows;
 mod sealing;
 mod sequences;
 mod upkeep;
+mod weights;
 mod words;
 mod writer;

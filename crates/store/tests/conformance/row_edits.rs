@@ -177,7 +177,7 @@ on_every_database! {
 }
 
 fn rows_of(account: protocol::AccountId) -> store::RowFilter {
-    store::RowFilter { account, environment: Environment::Live, source: None, ready_for_ads: None, after: None, limit: 50 }
+    store::RowFilter { account, asker: None, environment: Environment::Live, source: None, ready_for_ads: None, after: None, limit: 50 }
 }
 
 fn required(texts: &[&str]) -> Vec<RequiredParameter> {

@@ -185,7 +185,15 @@ async fn check(fixture: &Fixture, row_id: &str, result: JobResult) {
 }
 
 fn filter(fixture: &Fixture) -> RowFilter {
-    RowFilter { account: fixture.account, environment: Environment::Live, source: None, ready_for_ads: None, after: None, limit: 50 }
+    RowFilter {
+        account: fixture.account,
+        asker: None,
+        environment: Environment::Live,
+        source: None,
+        ready_for_ads: None,
+        after: None,
+        limit: 50,
+    }
 }
 
 /// Every page, each row as `source/row id`.

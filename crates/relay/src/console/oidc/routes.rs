@@ -150,7 +150,7 @@ async fn end(state: &RelayState, provider: &Provider, browser: &Browser, flow: &
     match state.store.sign_in_with_identity(identity).await? {
         IdentityAnswer::SignedIn(operator) => {
             tracing::info!(operator.id = %operator, issuer, "signed in");
-            Ok(sign_in::signed_in(&flow.next, cookie))
+            Ok(sign_in::signed_in(&flow.next, [cookie]))
         }
         IdentityAnswer::NotInvited => Err(SignInFault::NotInvited.into()),
         IdentityAnswer::SomebodyElses(operator) => {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use protocol::Secret;
+use protocol::text::is_plain_text;
 use serde::Deserialize;
 use url::{Host, Url};
 
@@ -71,7 +72,7 @@ impl OidcProvider {
         if !ID_CHARS.contains(&id.len()) || !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_')) {
             return Err(fail("an id has 1 to 40 small letters, digits, `-` and `_`".to_owned()));
         }
-        if !NAME_CHARS.contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        if !NAME_CHARS.contains(&name.chars().count()) || !is_plain_text(name) {
             return Err(fail("a name has 1 to 60 characters".to_owned()));
         }
         expect_issuer(issuer).map_err(fail)?;

@@ -1,12 +1,15 @@
 //! Rows from a CSV file: paste or drop, say which column is what, see what would be read and what is wrong with it line by
 //! line, then take it in. Every row is admitted as a caller's request is, so quota and backlog hold.
 
+use std::borrow::Cow;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use domain::audit::Actor;
 use futures_util::{StreamExt, stream};
 use protocol::strict_json::StrictValue;
+use protocol::text::is_plain_text;
 use protocol::{AccountId, Environment, FetchRequest, RequiredParameter, UnixMillis};
 use serde::Deserialize;
 use store::{Admission, AdmissionRequest, RowEdit, Store};
@@ -32,6 +35,14 @@ const MAX_ROWS: usize = 5_000;
 const PREVIEWED: usize = 8;
 /// Faults that are listed; a file with more has the same one throughout.
 const MAX_FAULTS: usize = 50;
+/// Bytes of a refused file that are shown again, to be mended in place.
+const MAX_ECHO: usize = 64 * 1_024;
+/// Characters of a cell, of a column's name or of what is wrong with a line that are shown: enough to know it again.
+const MAX_SHOWN: usize = 200;
+/// Required parameters of one row, as for callers.
+const MAX_REQUIRED: usize = protocol::expectation::MAX_REQUIRED_PARAMETERS;
+/// Characters of the name of an offer.
+const MAX_OFFER: usize = 300;
 /// Admissions that are on their way at once.
 const AT_ONCE: usize = 64;
 
@@ -91,7 +102,7 @@ pub(in crate::console) async fn import(
 ) -> Result<Response, Fault> {
     let read = csv_text::read(&form.csv, MAX_ROWS);
     let (header, lines) = match read {
-        Err((line, why)) => return Ok(again(&signed_in, &form.csv, &format!("Line {line} cannot be read: {why}."))),
+        Err((line, why)) => return Ok(again(&signed_in, &form.csv, &format!("Line {line} cannot be taken: {why}."))),
         Ok(Sheet { is_cut: true, .. }) => {
             let why = format!("A file may have {} rows. Split it.", ui::number::grouped(MAX_ROWS as u64));
             return Ok(again(&signed_in, &form.csv, &why));
@@ -175,8 +186,20 @@ fn read_line(line: &Line, mapping: &Mapping, token: &str) -> Result<Wanted, Stri
         faults.iter().map(told).collect::<Vec<_>>().join("; ")
     })?;
     let names = cell(4).unwrap_or_default().split([',', ';', ' ']).filter(|name| !name.is_empty());
-    let required = names.map(|name| name.parse::<RequiredParameter>().map_err(|why| format!("required parameter “{name}” {why}")));
-    Ok(Wanted { line: line.number, fetch, offer: cell(3).map(str::to_owned), required: required.collect::<Result<_, _>>()? })
+    let told = |name: &str, why: &dyn std::fmt::Display| format!("required parameter “{}” {why}", shortened(name));
+    // One more than may be is enough to know that there are too many.
+    let required = names.take(MAX_REQUIRED + 1).map(|name| name.parse::<RequiredParameter>().map_err(|why| told(name, &why)));
+    let required: Vec<RequiredParameter> = required.collect::<Result<_, _>>()?;
+    if required.len() > MAX_REQUIRED {
+        return Err(format!("a row may have {MAX_REQUIRED} required parameters"));
+    }
+    let offer = cell(3).map(str::to_owned);
+    if offer.as_ref().is_some_and(|name| name.chars().count() > MAX_OFFER || !is_plain_text(name)) {
+        return Err(format!(
+            "the offer name must have at most {MAX_OFFER} characters, and none that control or turn the direction of text"
+        ));
+    }
+    Ok(Wanted { line: line.number, fetch, offer, required })
 }
 
 /// What a person calls a member of the payload.
@@ -235,7 +258,9 @@ async fn take_in_one(store: &Store, account: AccountId, row: Wanted, by: Actor, 
     Ok(None)
 }
 
+/// What is wrong with the file, above what was pasted. A long one is not sent back: it would come back many times as long.
 fn again(signed_in: &SignedIn<Operator>, csv: &str, why: &str) -> Response {
+    let csv = if csv.len() <= MAX_ECHO { csv } else { "" };
     signed_in.page_with(StatusCode::UNPROCESSABLE_ENTITY, "Import rows", ROWS, first_step(signed_in, csv, Some(why)))
 }
 
@@ -284,10 +309,18 @@ fn last_step(signed_in: &SignedIn<Operator>, taken: usize, faults: &[LineFault])
 
 fn faults_table(faults: &[LineFault]) -> Markup {
     let body = html! {
-        @for (line, why) in faults.iter().take(MAX_FAULTS) { tr { td.right { (line) } td { (why) } } }
+        @for (line, why) in faults.iter().take(MAX_FAULTS) { tr { td.right { (line) } td { (shortened(why)) } } }
         @if faults.len() > MAX_FAULTS { tr { td.right { "…" } td { (faults.len() - MAX_FAULTS) " more lines" } } }
     };
     table("Lines with errors", &[Column::new("Line").numeric(), Column::new("What is wrong")], &body)
+}
+
+/// A text of the file, as far as it is shown.
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_SHOWN) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
 }
 
 /// The file as it was read, with what the person said of its columns.
@@ -301,7 +334,8 @@ struct Step<'s> {
 
 impl Step<'_> {
     fn second(&self, signed_in: &SignedIn<Operator>, good: usize, faults: &[LineFault]) -> Markup {
-        let columns: Vec<(String, &str)> = self.header.iter().enumerate().map(|(index, name)| (index.to_string(), name.as_str())).collect();
+        let columns: Vec<(String, Cow<'_, str>)> =
+            self.header.iter().enumerate().map(|(index, name)| (index.to_string(), shortened(name))).collect();
         let ready = self.mapping[0].is_some() && self.mapping[1].is_some();
         let form = html! {
             form.form method="post" action=(signed_in.path("/rows/import")) {
@@ -310,7 +344,7 @@ impl Step<'_> {
                 div.mapping {
                     @for ((name, label, _, needed), chosen) in PARTS.iter().zip(self.mapping) {
                         @let value = chosen.map(|column| column.to_string()).unwrap_or_default();
-                        @let options = std::iter::once(("", if *needed { "choose a column" } else { "none" })).chain(columns.iter().map(|(index, column)| (index.as_str(), *column))).collect::<Vec<_>>();
+                        @let options = std::iter::once(("", if *needed { "choose a column" } else { "none" })).chain(columns.iter().map(|(index, column)| (index.as_str(), column.as_ref()))).collect::<Vec<_>>();
                         (field::select(&options, &Field { name, label, value: &value, required: *needed, ..Field::default() }))
                     }
                 }
@@ -336,11 +370,12 @@ impl Step<'_> {
     }
 
     fn preview(&self) -> Markup {
+        let names: Vec<Cow<'_, str>> = self.header.iter().map(|name| shortened(name)).collect();
         let columns: Vec<Column<'_>> =
-            std::iter::once(Column::new("Line").numeric()).chain(self.header.iter().map(|name| Column::new(name))).collect();
+            std::iter::once(Column::new("Line").numeric()).chain(names.iter().map(|name| Column::new(name))).collect();
         let body = html! {
             @for line in self.lines.iter().take(PREVIEWED) {
-                tr { td.right { (line.number) } @for index in 0..self.header.len() { td { (line.cells.get(index).map_or("", String::as_str)) } } }
+                tr { td.right { (line.number) } @for index in 0..self.header.len() { td { (line.cells.get(index).map(|cell| shortened(cell)).unwrap_or_default()) } } }
             }
         };
         table("Preview of the file", &columns, &body)

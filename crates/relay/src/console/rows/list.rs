@@ -4,7 +4,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use domain::Role;
 use protocol::{NotReadyReason, UnixMillis};
-use store::{ConsoleRow, ConsoleRowPage, RowOrder};
+use store::{Asker, ConsoleRow, ConsoleRowFilter, ConsoleRowPage, RowOrder};
 use ui::button::{self, Weight};
 use ui::field::{checkbox, filter_bar, filter_day, filter_select, filter_text};
 use ui::table::{Column, Keep, Order, select_one, table, td, ticked_table};
@@ -28,7 +28,8 @@ pub(in crate::console) async fn page(
 ) -> Result<Response, Fault> {
     let (account, now) = (signed_in.account(), state.now());
     place::shown_environment(&state.store, account, &query.env).await?.as_str().clone_into(&mut query.env);
-    let found = state.store.console_rows(query.filter(account, now), now).await?;
+    let asker = Some(Asker::named(&signed_in.operator().id.to_string()));
+    let found = state.store.console_rows(ConsoleRowFilter { asker, ..query.filter(account, now) }, now).await?;
     let sources = state.store.sources(account, query.environment()).await?;
     let view = View { signed_in: &signed_in, query: &query, now };
     let main = view.page(&found, &sources);

@@ -115,6 +115,7 @@ impl RowQuery {
         let given = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         ConsoleRowFilter {
             account,
+            asker: None,
             environment: self.environment(),
             order: self.order(),
             class,

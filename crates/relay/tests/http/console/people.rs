@@ -72,7 +72,7 @@ on_both_databases! {
     }
 }
 
-async fn relay_setup_link(stage: &Stage, account: &str) -> String {
+pub(super) async fn relay_setup_link(stage: &Stage, account: &str) -> String {
     let path = format!("/api/operator/accounts/{account}/setup-link");
     stage.send(&stage.operator("POST", &path)).await.json()["url"].as_str().unwrap().to_owned()
 }

@@ -110,14 +110,14 @@ async fn imported(stage: &Stage, owner: &mut Browser, rows: usize) {
 }
 
 /// Paths that a page leads to, by the words of the link.
-fn leads(page: &str, words: &str) -> Option<String> {
+pub(super) fn leads(page: &str, words: &str) -> Option<String> {
     let end = page.find(&format!("<span>{words}</span>"))?;
     let start = page[..end].rfind("href=\"")? + 6;
     Some(page[start..].split('"').next()?.replace("&amp;", "&"))
 }
 
 /// The ids of the rows that a page shows.
-fn shown(page: &str) -> Vec<String> {
+pub(super) fn shown(page: &str) -> Vec<String> {
     page.split("aria-label=\"Select row-").skip(1).filter_map(|rest| rest.split('"').next()).map(|id| format!("row-{id}")).collect()
 }
 

@@ -1,6 +1,9 @@
 //! Coming in and going out.
 
+use relay::ProxyHeaders;
+
 use super::PASSPHRASE;
+use crate::addresses::behind_a_proxy;
 use crate::browser::Browser;
 use crate::stage::NOW;
 use crate::wire::Answer;
@@ -57,7 +60,7 @@ on_both_databases! {
         assert!(page.text().contains("a browser of tests") && page.text().contains("127.0.0.1"), "{}", page.text());
         let kept = browser.cookies.clone();
         assert_eq!(browser.post("/sign-out", &[]).await.header("location"), Some("/sign-in"));
-        assert!(browser.cookies.is_empty());
+        assert!(browser.cookies.keys().all(|name| name.ends_with("-known")), "{:?}", browser.cookies.keys());
         thief.cookies = kept;
         assert_eq!(thief.get("/me").await.status, 303, "signing out ends the session, not just the cookie");
         assert_eq!(first.get("/me").await.status, 200, "other browsers stay");
@@ -161,4 +164,57 @@ on_both_databases! {
         assert_eq!(elsewhere.get("/me").await.status, 303);
         assert_eq!(here.post(end, &[]).await.status, 404);
     }
+}
+
+/// A try from an address, behind a proxy that says so.
+async fn try_from(browser: &mut Browser, address: &str, email: &str, passphrase: &str) -> u16 {
+    let form = browser.form("/sign-in", &[("email", email), ("passphrase", passphrase)]).header("X-Forwarded-For", address);
+    browser.send(&form).await.status
+}
+
+#[tokio::test]
+async fn tries_from_one_network_keep_nobody_out_elsewhere() {
+    let stage = behind_a_proxy("1000:1000", ProxyHeaders::XForwarded).await;
+    stage.owner("ada").await;
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(try_from(&mut Browser::new(stage.address()), "192.0.2.1", "ada@company.example", "x").await);
+    }
+    assert_eq!((statuses[0], statuses[11]), (422, 429));
+    let right = try_from(&mut Browser::new(stage.address()), "192.0.2.1", "ada@company.example", PASSPHRASE).await;
+    assert_eq!(right, 429, "from there, not even with the right one");
+    let elsewhere = try_from(&mut Browser::new(stage.address()), "192.0.2.2", "ada@company.example", PASSPHRASE).await;
+    assert_eq!(elsewhere, 303);
+}
+
+#[tokio::test]
+async fn tries_from_everywhere_are_bounded_and_a_browser_that_has_signed_in_before_gets_in_all_the_same() {
+    let stage = behind_a_proxy("1000:1000", ProxyHeaders::XForwarded).await;
+    stage.owner("ada").await;
+    let mut known = Browser::new(stage.address());
+    assert_eq!(try_from(&mut known, "192.0.2.1", "ada@company.example", PASSPHRASE).await, 303);
+    let request = known.form("/sign-out", &[]).header("X-Forwarded-For", "192.0.2.1");
+    known.send(&request).await;
+    assert_eq!(known.cookies.len(), 1, "that it is known stays: {:?}", known.cookies.keys());
+    let mut tries = 0;
+    while try_from(&mut Browser::new(stage.address()), &format!("198.18.{}.1", tries % 250), "ada@company.example", "x").await == 422 {
+        tries += 1;
+        assert!(tries <= 200, "guesses are bounded however many guess");
+    }
+    assert!(tries >= 90, "{tries}");
+    let mut stranger = Browser::new(stage.address());
+    assert_eq!(try_from(&mut stranger, "203.0.113.9", "ada@company.example", PASSPHRASE).await, 429);
+    assert_eq!(try_from(&mut known, "203.0.113.9", "ada@company.example", "x").await, 422, "a try of its own");
+    assert_eq!(try_from(&mut known, "203.0.113.9", "ada@company.example", PASSPHRASE).await, 303);
+    // What the cookie gives is bounded, too, and holds for nobody else.
+    let mut thief = Browser::new(stage.address());
+    thief
+        .cookies
+        .extend(known.cookies.iter().filter(|(name, _)| name.ends_with("-known")).map(|(name, value)| (name.clone(), value.clone())));
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(try_from(&mut thief, "203.0.113.10", "ada@company.example", "x").await);
+    }
+    assert_eq!((statuses[0], statuses[11]), (422, 429), "{statuses:?}");
+    assert_eq!(try_from(&mut thief, "203.0.113.11", "bob@company.example", "x").await, 422, "as one who knows nobody");
 }
