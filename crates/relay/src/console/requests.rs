@@ -185,8 +185,15 @@ async fn unproven_table(state: &RelayState, signed_in: &SignedIn, about: &str) -
         };
         rows.push((unproven, unproven.likely_mistake(found.is_known.then_some(verify))));
     }
-    let more =
-        |unproven: &Unproven| vec![("Nonce", html! { code { (unproven.nonce) } }), ("Joined as", html! { code { (unproven.base()) } })];
+    // Key and target stand in a column that narrow screens leave out.
+    let more = |unproven: &Unproven| {
+        vec![
+            ("Key", html! { code { (unproven.key_id) } }),
+            ("To", html! { code { (unproven.target.0) " " (unproven.target.1) } }),
+            ("Nonce", html! { code { (unproven.nonce) } }),
+            ("Joined as", html! { code { (unproven.base()) } }),
+        ]
+    };
     let columns = [Column::new("When"), Column::new("Key and target").keep(Keep::Medium), Column::new("What was received")];
     let rows = html! {
         @for (unproven, mistake) in &rows {
