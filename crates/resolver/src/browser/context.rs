@@ -52,6 +52,8 @@ pub(super) struct JobContext {
     agent: Command,
     /// What the job's proxy wants to see.
     pass: Option<Pass>,
+    /// Whether its tab began at a page of its own.
+    pub(super) began_blank: bool,
 }
 
 /// An open context with its empty tab, which has been told nothing yet: it belongs to no job.
@@ -61,6 +63,7 @@ pub(super) struct FreshContext {
     session: String,
     frame: String,
     events: Events,
+    begins_blank: bool,
 }
 
 impl FreshContext {
@@ -68,12 +71,12 @@ impl FreshContext {
     ///
     /// # Errors
     /// [`CdpError`]; a context that was half open is closed.
-    pub(super) async fn open(client: Client, port: u16) -> Result<Self, CdpError> {
+    pub(super) async fn open(client: Client, port: u16, begins_blank: bool) -> Result<Self, CdpError> {
         let options = json!({"disposeOnDetach": true, "proxyServer": format!("http://127.0.0.1:{port}"), "proxyBypassList": "<-loopback>"});
         let created = client.call("", "Target.createBrowserContext", options).await?;
         let id = created.text("browserContextId").to_owned();
         let events = client.events_of(&id);
-        let mut fresh = Self { client, id, session: String::new(), frame: String::new(), events };
+        let mut fresh = Self { client, id, session: String::new(), frame: String::new(), events, begins_blank };
         match fresh.open_page().await {
             Ok(()) => Ok(fresh),
             Err(error) => {
@@ -91,7 +94,7 @@ impl FreshContext {
         // Grants nothing and denies the rest.
         client.post("", "Browser.grantPermissions", json!({"permissions": [], "browserContextId": self.id})).await?;
         let tab = |url: &str| client.call("", "Target.createTarget", json!({"url": url, "browserContextId": self.id}));
-        match tab(NOWHERE).await {
+        match tab(if self.begins_blank { BLANK } else { NOWHERE }).await {
             Ok(_) => (),
             Err(CdpError::Refused { .. }) => drop(tab(BLANK).await?),
             Err(error) => return Err(error),
@@ -122,9 +125,9 @@ impl JobContext {
         identity: &Identity,
         pictures: Pictures,
     ) -> Result<Self, CdpError> {
-        let FreshContext { id, session, frame, events, .. } = fresh;
-        let job =
-            Self { id, session, frame, events, agent: disguise::agent(identity, context.device), pass: proxy.pass().cloned(), browser };
+        let FreshContext { id, session, frame, events, begins_blank: began_blank, .. } = fresh;
+        let (agent, pass) = (disguise::agent(identity, context.device), proxy.pass().cloned());
+        let job = Self { id, session, frame, events, agent, pass, began_blank, browser };
         match job.begin(context, identity, pictures).await {
             Ok(()) => Ok(job),
             Err(error) => {
