@@ -124,7 +124,7 @@ async fn a_desktop_signs_the_url_that_a_trusted_proxy_was_asked_for() {
 }
 
 /// Resident memory of this process, relay and test, in KiB; 0 where it is not told.
-fn memory_kib() -> u64 {
+pub(crate) fn memory_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()

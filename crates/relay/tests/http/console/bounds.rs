@@ -8,7 +8,10 @@ use protocol::{Conclusion, JobResult, RowPage};
 use tokio::net::TcpSocket;
 
 use super::people::{id_of, member};
+use crate::addresses::memory_kib;
+use crate::browser::Browser;
 use crate::desk::{concluded, of};
+use crate::frames::{END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW, Raw, frame, setting};
 use crate::stage::Stage;
 use crate::wire::{Connection, Request};
 
@@ -44,6 +47,51 @@ async fn unread(stage: &Stage, request: &Request) -> Connection {
     let mut connection = Connection::of(socket.connect(stage.address()).await.unwrap());
     connection.write(&request.to_bytes()).await.unwrap();
     connection
+}
+
+/// A request for a page over HTTP/2, with the cookie of a browser's session.
+fn over_http2(stage: &Stage, browser: &Browser, stream: u32, path: &str) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let (name, token) = browser.cookies.iter().find(|(name, _)| !name.ends_with("-known")).unwrap();
+    // `:method: GET`, `:scheme: http`, then `:path`, `:authority` and `cookie` by their names in the static table (RFC 7541).
+    let mut block = vec![0x82, 0x86, 0x04];
+    block.extend([text(path), vec![0x01], text(&stage.address().to_string()), vec![0x0f, 0x11], text(&format!("{name}={token}"))].concat());
+    frame(HEADERS, END_HEADERS | END_STREAM, stream, &block)
+}
+
+#[tokio::test]
+async fn files_that_nobody_reads_are_few_and_hold_little() {
+    /// `:status: 200`, in the static table.
+    const OK: u8 = 0x88;
+    let stage = Stage::new().await;
+    let mut owner = stage.owner("ada").await;
+    with_long_rows(&stage).await;
+    let mut browsers = Vec::new();
+    for number in 0..5 {
+        browsers.push(member(&mut owner, &stage, &format!("viewer-{number}"), "viewer").await);
+    }
+    let path = stage.console("/rows/export.json");
+    let whole = owner.get(&path).await.body.len();
+    let before = memory_kib();
+    let (mut held, mut statuses) = (Vec::new(), Vec::new());
+    for browser in &browsers {
+        // Room for the beginning of an answer, and never more. What buffers of the system hold is none of this.
+        let mut deaf = Raw::open_with(stage.address(), &setting(INITIAL_WINDOW, 100)).await;
+        for number in 0..6 {
+            deaf.write(&over_http2(&stage, browser, 2 * number + 1, &path)).await.unwrap();
+            statuses.push(deaf.next_of(HEADERS).await.unwrap().payload[0] == OK);
+        }
+        held.push(deaf);
+    }
+    assert_eq!(statuses, [true, true, true, true, false, false].repeat(5), "four each");
+    // Each held the whole file before, beside the readers' caches and what they had in hand, and holds a piece of 1 MiB now.
+    let (grown, of_old) = (memory_kib().saturating_sub(before) * 1_024, 20 * whole as u64);
+    assert!(grown < of_old, "{grown} bytes, and {of_old} of files");
+    let told = browsers[0].get(&path).await;
+    assert_eq!((told.status, told.header("retry-after")), (429, Some("30")));
+    assert!(told.text().contains("too_many_exports") && told.text().contains("Wait for one to end"), "{}", told.text());
+    drop(held);
+    while browsers[0].get(&path).await.status != 200 {}
 }
 
 #[tokio::test]
