@@ -18,7 +18,8 @@ if (getenv('LP_PRINT')) {
     echo $signature, "\n";
     exit;
 }
-$answer = file_get_contents(getenv('LP_RELAY') . $target, false, stream_context_create(['http' => [
+// Without `@` PHP prints its own warnings first, and the answer's headers would not be there to look at.
+$answer = @file_get_contents(getenv('LP_RELAY') . $target, false, stream_context_create(['http' => [
     'method' => $method,
     'header' => [
         'Content-Type: application/json',
@@ -30,5 +31,9 @@ $answer = file_get_contents(getenv('LP_RELAY') . $target, false, stream_context_
     'content' => $body,
     'ignore_errors' => true,
 ]]));
+if ($answer === false) {
+    fwrite(STDERR, 'no answer: ' . (error_get_last()['message'] ?? 'unknown') . "\n");
+    exit(1);
+}
 echo $answer, "\n";
 exit(preg_match('/ 2\d\d /', $http_response_header[0]) ? 0 : 1);

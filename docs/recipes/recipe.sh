@@ -27,7 +27,7 @@ if [ -n "${LP_PRINT-}" ]; then
   printf '%s\n' "$signature"
   exit
 fi
-printf '%s' "$body" | curl --silent --show-error --fail-with-body --request "$method" --data-binary @- \
+printf '%s' "$body" | curl --silent --show-error --no-buffer --fail-with-body --request "$method" --data-binary @- \
   --header "Content-Type: application/json" \
   --header "X-Link-Peeler-Key: $LP_KEY" \
   --header "X-Link-Peeler-Timestamp: $timestamp" \

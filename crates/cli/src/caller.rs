@@ -30,9 +30,9 @@ pub(crate) struct CallerFlags {
     /// The relay, or the endpoint that `up` printed
     #[arg(long, env = "LINK_PEELER_RELAY", default_value = DEFAULT_RELAY, value_name = "URL")]
     relay: String,
-    /// Public id of the API key
-    #[arg(long, env = "LINK_PEELER_KEY", value_name = "KEY_ID")]
-    key: KeyId,
+    /// Public id of the API key; by default the only one in this desktop's keyring
+    #[arg(long, env = secret_source::KEY_VARIABLE, value_name = "KEY_ID")]
+    key: Option<KeyId>,
     /// File with the key's secret; else LINK_PEELER_SECRET, else this desktop's keyring
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
@@ -51,8 +51,8 @@ pub(crate) struct Caller {
 
 impl CallerFlags {
     pub(crate) fn caller(&self) -> Result<Caller, Failure> {
-        let secret = secret_source::find(Some(&self.key), self.secret_file.as_deref(), self.data_dir.clone())?;
-        Caller::new(&self.relay, self.key.clone(), secret)
+        let (key, secret) = secret_source::find(self.key.as_ref(), self.secret_file.as_deref(), self.data_dir.clone())?;
+        Caller::new(&self.relay, key, secret)
     }
 }
 

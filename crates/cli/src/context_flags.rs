@@ -3,6 +3,8 @@
 use clap::{Args, ValueEnum};
 use protocol::{Context, DeviceKind, EngineChoice};
 
+use crate::exit::Failure;
+
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "What the link sees")]
 pub(crate) struct ContextFlags {
@@ -37,6 +39,19 @@ enum Device {
 }
 
 impl ContextFlags {
+    /// As [`Self::context`], for links that no relay checks before they are followed.
+    pub(crate) fn checked(&self, proxy: Option<String>) -> Result<Context, Failure> {
+        let context = self.context(proxy);
+        let flag = |pointer: &str| match pointer {
+            "/userAgent" => "--user-agent",
+            "/referer" => "--referer",
+            "/acceptLanguage" => "--accept-language",
+            _ => "--proxy",
+        };
+        context.check().map_err(|fault| Failure::usage(format!("{}: {}", flag(&fault.pointer), fault.detail)))?;
+        Ok(context)
+    }
+
     /// The context, through a proxy of this name.
     pub(crate) fn context(&self, proxy: Option<String>) -> Context {
         Context {

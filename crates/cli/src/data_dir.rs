@@ -1,6 +1,5 @@
 //! Where a person's data lies unless told otherwise: one folder, with a room for each program in it.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -27,9 +26,10 @@ pub(crate) fn relay(named: Option<PathBuf>) -> anyhow::Result<PathBuf> {
 }
 
 /// Creates a folder for its owner alone.
-pub(crate) fn create(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
+pub(crate) fn create(folder: &Path) -> anyhow::Result<()> {
+    let cannot = || format!("the data folder {} cannot be used", folder.display());
+    std::fs::create_dir_all(folder).with_context(cannot)?;
     #[cfg(unix)]
-    std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).with_context(cannot)?;
     Ok(())
 }

@@ -102,8 +102,13 @@ impl fmt::Display for Failure {
                 write!(f, "the relay refused: {problem}")?;
                 let errors = problem.members.get("errors").and_then(|errors| errors.as_array());
                 for error in errors.into_iter().flatten() {
-                    let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
-                    write!(f, "\n  {}: {}", text("pointer"), text("detail"))?;
+                    let text = |name: &str| error[name].as_str().unwrap_or_default();
+                    match (text("pointer"), text("detail")) {
+                        // Of the whole payload: the problem's own detail has said it.
+                        ("", detail) if problem.detail.contains(detail) => {}
+                        ("", detail) => write!(f, "\n  {detail}")?,
+                        (pointer, detail) => write!(f, "\n  {pointer}: {detail}")?,
+                    }
                 }
                 Ok(())
             }
@@ -158,5 +163,16 @@ mod tests {
         .unwrap();
         let text = Failure::Refused(Box::new(problem)).to_string();
         assert!(text.contains("invalid_payload: 2 faults") && text.contains("/rowId: is required"), "{text}");
+    }
+
+    #[test]
+    fn a_fault_of_the_whole_is_said_once() {
+        let problem: Problem = serde_json::from_value(serde_json::json!({
+            "type": "about:blank", "title": "The payload is not valid", "status": 422, "detail": "would leave nobody",
+            "code": "invalid_payload", "requestId": "req_1", "errors": [{"pointer": "", "detail": "would leave nobody"}, {"pointer": "", "detail": "nor anything"}]
+        }))
+        .unwrap();
+        let text = Failure::Refused(Box::new(problem)).to_string();
+        assert_eq!((text.matches("would leave nobody").count(), text.contains("\n  nor anything")), (1, true), "{text}");
     }
 }

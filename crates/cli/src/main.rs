@@ -13,6 +13,7 @@ mod listen;
 mod listing;
 mod operator;
 mod output;
+mod public_url;
 mod query;
 mod resolve;
 mod resolver_flags;

@@ -68,7 +68,7 @@ impl Operator {
         match serde_json::from_slice::<Problem>(&bytes) {
             // The relay tells a stranger nothing, and so cannot say which of the two it is.
             Ok(problem) if status == StatusCode::NOT_FOUND => {
-                output::note(&format!("{absent}, or {} is not the folder of this relay.", file.display()));
+                output::note(&format!("{absent}, or {} is not of this relay.", file.display()));
                 Err(Failure::Refused(Box::new(problem)))
             }
             Ok(problem) => Err(Failure::Refused(Box::new(problem))),

@@ -57,6 +57,11 @@ impl ResolverFlags {
         Ok(settings)
     }
 
+    /// Whether `--proxy-profile` has named a proxy so.
+    pub(crate) fn has_profile(&self, name: &str) -> bool {
+        self.proxy_profiles.iter().any(|profile| profile.split_once('=').is_some_and(|(own, _)| own == name))
+    }
+
     fn proxies(&self, unnamed: Option<&str>) -> Result<BTreeMap<String, ProxyProfile>, Failure> {
         let named = self
             .proxy_profiles

@@ -1,4 +1,4 @@
-//! Where the secret of an API key comes from. Never the command line: other users of the machine can read that.
+//! Which API key signs, and where its secret comes from. Never the command line: other users of the machine can read that.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,25 +11,51 @@ use crate::commands::keys;
 use crate::data_dir;
 use crate::exit::Failure;
 
-/// The environment variable.
+/// The environment variable that holds the secret.
 pub(crate) const VARIABLE: &str = "LINK_PEELER_SECRET";
 
-/// The secret: from the file that was named, else from the environment, else from the keyring of the desktop here.
-pub(crate) fn find(key: Option<&KeyId>, file: Option<&Path>, data_dir: Option<PathBuf>) -> Result<Secret, Failure> {
-    if let Some(file) = file {
-        return from_file(file);
-    }
-    if let Ok(secret) = std::env::var(VARIABLE) {
-        return Ok(Secret::new(secret));
-    }
-    // A keychain that cannot be used is said, and not taken for one without this secret.
-    let kept = match (key, linked(data_dir)?) {
-        (Some(key), Some(keys)) => keys.secret(key).map_err(keys::failure)?,
-        _ => None,
+/// The environment variable that names the key.
+pub(crate) const KEY_VARIABLE: &str = "LINK_PEELER_KEY";
+
+/// A key and its secret. The secret comes from the file that was named, else from the environment, else from the keyring of
+/// the desktop here; the key is the one that was named, else the only one of that keyring.
+pub(crate) fn find(key: Option<&KeyId>, file: Option<&Path>, data_dir: Option<PathBuf>) -> Result<(KeyId, Secret), Failure> {
+    let given = match (file, std::env::var(VARIABLE)) {
+        (Some(file), _) => Some(from_file(file)?),
+        (None, secret) => secret.ok().map(Secret::new),
     };
-    kept.ok_or_else(|| {
-        Failure::usage(format!("no secret: set {VARIABLE}, or name a file with --secret-file (the desktop here has not made this key)"))
-    })
+    match (key, given) {
+        (Some(key), Some(secret)) => Ok((key.clone(), secret)),
+        (None, Some(_)) => Err(Failure::usage(format!("whose secret is it? Name the key in {KEY_VARIABLE}, or with --key"))),
+        (Some(key), None) => {
+            // A keychain that cannot be used is said, and not taken for one without this secret.
+            let kept = linked(data_dir)?.map_or(Ok(None), |keys| keys.secret(key)).map_err(keys::failure)?;
+            let absent =
+                || format!("no secret: set {VARIABLE}, or name a file with --secret-file (the desktop here has not made this key)");
+            Ok((key.clone(), kept.ok_or_else(|| Failure::usage(absent()))?))
+        }
+        (None, None) => only_one(linked(data_dir)?),
+    }
+}
+
+/// The one key of a keyring whose secret is here.
+fn only_one(keys: Option<Keys>) -> Result<(KeyId, Secret), Failure> {
+    let mut found = Vec::new();
+    if let Some(keys) = keys {
+        for known in keys.known().map_err(keys::failure)?.into_iter().filter(|known| known.info.revoked_at.is_none()) {
+            let secret = keys.secret(&known.info.key_id).map_err(keys::failure)?;
+            found.extend(secret.map(|secret| (known.info.key_id, secret)));
+        }
+    }
+    let which = match (found.pop(), found.is_empty()) {
+        (Some(only), true) => return Ok(only),
+        (None, _) => format!("no key: set {KEY_VARIABLE} and {VARIABLE}, or make one where a desktop is linked (link-peeler keys create)"),
+        (Some((last, _)), false) => {
+            let ids: Vec<_> = found.iter().map(|(key, _)| key.to_string()).chain([last.to_string()]).collect();
+            format!("which key? Name one in {KEY_VARIABLE} or with --key: {}", ids.join(", "))
+        }
+    };
+    Err(Failure::usage(which))
 }
 
 /// The keys of the desktop here, if one is linked.

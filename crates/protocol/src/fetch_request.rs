@@ -89,6 +89,21 @@ impl Context {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Checks the shape of its texts, as a relay does: for contexts that no relay has read.
+    ///
+    /// # Errors
+    /// The first member at fault, by pointer.
+    pub fn check(&self) -> Result<(), PayloadError> {
+        let faults = [
+            ("/userAgent", self.user_agent.as_deref().and_then(header_fault)),
+            ("/referer", self.referer.as_deref().and_then(url_fault)),
+            ("/acceptLanguage", self.accept_language.as_deref().and_then(header_fault)),
+            ("/proxy", self.proxy.as_deref().and_then(proxy_name_fault)),
+        ];
+        let first = faults.into_iter().find_map(|(pointer, fault)| Some(PayloadError::new(pointer, fault?)));
+        first.map_or(Ok(()), Err)
+    }
 }
 
 /// The kind of device that a context imitates.
@@ -145,9 +160,7 @@ impl FetchRequest {
     pub fn read(value: &StrictValue<'_>, has_source: impl Fn(&str) -> bool) -> Result<Self, Vec<PayloadError>> {
         let mut members = Members::of(value, "")?;
         let idempotency_key = members.text("idempotencyKey").and_then(|text| members.checked("idempotencyKey", text, name_fault(text)));
-        let tracking_url = members
-            .text("trackingUrl")
-            .and_then(|text| members.checked("trackingUrl", text, tracking_url::parse(text).err().map(|fault| fault.to_string())));
+        let tracking_url = members.text("trackingUrl").and_then(|text| members.checked("trackingUrl", text, url_fault(text)));
         let source = members.text("source").and_then(|text| {
             members.checked(
                 "source",
@@ -159,7 +172,7 @@ impl FetchRequest {
         let expected_domain = members.optional_text("expectedDomain").and_then(|text| {
             let canonical = canonical_domain(text);
             if canonical.is_none() {
-                members.fault("expectedDomain", "must be a domain or host such as `shop.example`, without scheme, port or path");
+                members.fault("expectedDomain", DOMAIN_RULE);
             }
             canonical
         });
@@ -233,6 +246,24 @@ fn name_fault(text: &str) -> Option<String> {
         None
     }
 }
+
+fn url_fault(text: &str) -> Option<String> {
+    tracking_url::parse(text).err().map(|fault| fault.to_string())
+}
+
+/// A line break in a header's value would let a caller write headers of its own into the desktop's requests.
+fn header_fault(text: &str) -> Option<String> {
+    let fits = (1..=MAX_CONTEXT_BYTES).contains(&text.len()) && is_clean_text(text);
+    (!fits).then(|| format!("must have 1 to {MAX_CONTEXT_BYTES} bytes and no control characters"))
+}
+
+fn proxy_name_fault(text: &str) -> Option<String> {
+    let is_name = (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+    (!is_name).then(|| "must be the name of a proxy profile: 1 to 64 letters, digits, `_`, `-` and `.`".to_owned())
+}
+
+/// What is said of an expected domain without a [canonical form](canonical_domain).
+pub const DOMAIN_RULE: &str = "must be a domain or host such as `shop.example`, without scheme, port or path";
 
 /// Bytes of a domain, as written and in its canonical form (RFC 1035, section 2.3.4, without the dots at both ends).
 const MAX_DOMAIN_BYTES: usize = 253;
@@ -323,12 +354,9 @@ impl<'v, 'a> Members<'v, 'a> {
         known
     }
 
-    fn header_value(&mut self, name: &str) -> Option<String> {
+    fn optional(&mut self, name: &str, fault: impl Fn(&str) -> Option<String>) -> Option<String> {
         let text = self.optional_text(name)?;
-        // A line break here would let a caller write headers of its own into the desktop's requests.
-        let fits = (1..=MAX_CONTEXT_BYTES).contains(&text.len()) && is_clean_text(text);
-        let fault = (!fits).then(|| format!("must have 1 to {MAX_CONTEXT_BYTES} bytes and no control characters"));
-        self.checked(name, text, fault).map(str::to_owned)
+        self.checked(name, text, fault(text)).map(str::to_owned)
     }
 
     fn deadline(&mut self) -> u32 {
@@ -355,18 +383,10 @@ impl<'v, 'a> Members<'v, 'a> {
         };
         let context = Context {
             device: members.word("device", &[("desktop", DeviceKind::Desktop), ("mobile", DeviceKind::Mobile)]),
-            user_agent: members.header_value("userAgent"),
-            referer: members.optional_text("referer").and_then(|text| {
-                let fault = tracking_url::parse(text).err().map(|fault| fault.to_string());
-                members.checked("referer", text, fault).map(str::to_owned)
-            }),
-            accept_language: members.header_value("acceptLanguage"),
-            proxy: members.optional_text("proxy").and_then(|text| {
-                let named =
-                    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-                let fault = (!named).then(|| "must be the name of a proxy profile: 1 to 64 letters, digits, `_`, `-` and `.`".to_owned());
-                members.checked("proxy", text, fault).map(str::to_owned)
-            }),
+            user_agent: members.optional("userAgent", header_fault),
+            referer: members.optional("referer", url_fault),
+            accept_language: members.optional("acceptLanguage", header_fault),
+            proxy: members.optional("proxy", proxy_name_fault),
             engine: members
                 .word("engine", &[("auto", EngineChoice::Auto), ("http", EngineChoice::Http), ("browser", EngineChoice::Browser)]),
         };
@@ -405,6 +425,25 @@ mod tests {
         let request = read(PLAIN).unwrap();
         assert_eq!(request.deadline_seconds, 86_400);
         assert!(request.context.is_empty());
+    }
+
+    #[test]
+    fn a_context_that_no_relay_has_read_is_checked_by_the_same_rules() {
+        let with = |name: &str, text: &str| {
+            let context: Context = serde_json::from_value(serde_json::json!({ name: text })).unwrap();
+            let body = serde_json::json!({"idempotencyKey": "a", "trackingUrl": "https://a.example/", "source": "platform_api", "rowId": "r", "context": {name: text}});
+            assert_eq!(context.check().is_err(), read(&body.to_string()).is_err(), "{name} {text:?}");
+            context.check().map_err(|fault| fault.pointer)
+        };
+        for (name, right, wrong) in [
+            ("userAgent", "Probe/1", &["", "a\nb"][..]),
+            ("referer", "https://news.example/", &["foo", ""]),
+            ("acceptLanguage", "de-DE,de;q=0.9", &["", "de\u{0}"]),
+            ("proxy", "de", &["a b", ""]),
+        ] {
+            assert_eq!(with(name, right), Ok(()));
+            wrong.iter().for_each(|text| assert_eq!(with(name, text), Err(format!("/{name}")), "{text:?}"));
+        }
     }
 
     #[test]

@@ -15,6 +15,12 @@ pub fn is_plain_text(text: &str) -> bool {
     text.chars().all(is_plain_character)
 }
 
+/// The text with whatever is not plain in it replaced, for a line or a terminal ([`is_plain_character`]).
+#[must_use]
+pub fn in_plain_characters(text: &str) -> String {
+    text.chars().map(|character| if is_plain_character(character) { character } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 /// Whether a text has no control characters: what callers were promised for `POST /api/links/fetch`, where more than that
 /// cannot be refused any more.
 #[must_use]
@@ -30,7 +36,9 @@ mod tests {
     fn what_turns_a_text_around_is_not_plain() {
         for text in ["a\u{202e}b", "a\u{2066}b", "a\u{2069}", "a\u{2028}b", "a\u{0}", "a\u{1b}[31m", "a\u{85}", "a\nb"] {
             assert!(!is_plain_text(text), "{text:?}");
+            assert!(is_plain_text(&in_plain_characters(text)), "{text:?}");
         }
+        assert_eq!(in_plain_characters("a\u{1b}[31m\u{fc}"), "a\u{fffd}[31m\u{fc}");
         for text in ["", "Schuhe für 5 €", "\u{5e9}\u{5dc}\u{5d5}\u{5dd}\u{200f}!", "👟\u{200d}", "=1+1"] {
             assert!(is_plain_text(text), "{text:?}");
         }

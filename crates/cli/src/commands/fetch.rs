@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
+use protocol::fetch_request::MAX_NAME_CHARS;
 use protocol::{Clock as _, Context, Job, JobState, SystemClock};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::caller::{Caller, CallerFlags};
 use crate::context_flags::ContextFlags;
@@ -13,8 +15,6 @@ use crate::{describe, output};
 
 /// Seconds that one request for a job may wait (`docs/protocol.md`).
 const LONGEST_WAIT: u64 = 60;
-/// Characters of a row id (`docs/protocol.md`).
-const MAX_ROW_ID_CHARS: usize = 255;
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// The tracking URL
     #[arg(value_name = "URL")]
     tracking_url: String,
-    /// The row's identity within its source; by default the tracking URL
+    /// The row's identity within its source; by default the tracking URL, of which one that is too long ends in a hash of it
     #[arg(long, value_name = "ID")]
     row_id: Option<String>,
     /// Where the row lives
@@ -78,7 +78,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     let caller = arguments.caller.caller()?;
     let fresh = || format!("cli-{}", protocol::RequestId::random(SystemClock.now()));
     let idempotency_key = arguments.idempotency_key.clone().unwrap_or_else(fresh);
-    let row_id = arguments.row_id.clone().unwrap_or_else(|| arguments.tracking_url.chars().take(MAX_ROW_ID_CHARS).collect());
+    let row_id = arguments.row_id.clone().unwrap_or_else(|| row_id_of(&arguments.tracking_url));
     let body = Body {
         idempotency_key: &idempotency_key,
         tracking_url: &arguments.tracking_url,
@@ -95,6 +95,17 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
     }
     show(&job, arguments.json)?;
     Ok(if arguments.wait.is_some() { exit_of(&job) } else { Exit::Ok })
+}
+
+/// The row of a link that nobody has named. Long links often begin alike: cut off alone, they would share one row and the
+/// verdict of whichever came last.
+fn row_id_of(tracking_url: &str) -> String {
+    if tracking_url.chars().count() <= MAX_NAME_CHARS {
+        return tracking_url.to_owned();
+    }
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(tracking_url));
+    let beginning: String = tracking_url.chars().take(MAX_NAME_CHARS - 1 - hash.len()).collect();
+    format!("{beginning}~{hash}")
 }
 
 /// Asks for the job until it has ended or `patience` is over.
@@ -132,6 +143,16 @@ pub(crate) fn exit_of(job: &Job) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_links_with_one_beginning_have_rows_of_their_own() {
+        let long = format!("https://trk.example/a?x={}", "\u{fc}".repeat(300));
+        let (one, other) = (row_id_of(&format!("{long}1")), row_id_of(&format!("{long}2")));
+        assert_ne!(one, other);
+        assert_eq!((one.chars().count(), one.clone()), (MAX_NAME_CHARS, row_id_of(&format!("{long}1"))));
+        let short = format!("https://trk.example/{}", "a".repeat(MAX_NAME_CHARS - 20));
+        assert_eq!((row_id_of(&short), short.len()), (short.clone(), MAX_NAME_CHARS));
+    }
 
     #[test]
     fn the_body_has_only_what_was_asked_for() {

@@ -12,6 +12,7 @@ use crate::database_place::NamedDatabase;
 use crate::exit::{Ended, Exit, Failure};
 use crate::operator::Operator;
 use crate::output;
+use crate::public_url::PublicUrl;
 use crate::query::segment;
 
 #[derive(Args, Debug)]
@@ -39,7 +40,7 @@ enum Command {
     List(List),
     /// Make an invitation; nothing is sent, the link is printed for you to pass on
     Invite(Invite),
-    /// Take somebody out of an account
+    /// Take somebody out of an account, or their invitation back
     Remove(Remove),
     /// Print a one-time link that makes an owner: for the first one, and for one who has lost their passphrase
     SetupLink(SetupLink),
@@ -89,7 +90,7 @@ struct SetupLink {
     database: Option<NamedDatabase>,
     /// With --database: the URL under which the relay will be opened
     #[arg(long, env = "LINK_PEELER_PUBLIC_URL", value_name = "URL", default_value = crate::caller::DEFAULT_RELAY)]
-    public_url: String,
+    public_url: PublicUrl,
     #[command(flatten)]
     of: OfAccount,
 }
@@ -107,9 +108,14 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         }
         Command::Remove(Remove { operator, of }) => {
             let path = format!("{}/operators/{}/remove", of.path(), segment(&operator));
-            let removed: Value = of.operator.send(Method::POST, &path, None, "Nobody in the account has this address or id").await?;
+            let removed: Value = of
+                .operator
+                .send(Method::POST, &path, None, "Nobody in the account, and nobody who is invited, has this address or id")
+                .await?;
             if of.operator.json {
                 output::json(&removed)?
+            } else if removed.get("invitationId").is_some() {
+                output::line(&format!("{operator} is no longer invited to {}", of.account))?
             } else {
                 output::line(&format!("{operator} is removed from {}", of.account))?
             }
@@ -119,7 +125,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
             let link = match database {
                 None => of.send("setup-link", None).await?,
                 Some(database) => {
-                    let url = relay::setup_link_on(&database.url()?, &of.account, &public_url, SystemClock.now()).await;
+                    let url = relay::setup_link_on(&database.url()?, &of.account, &public_url.to_string(), SystemClock.now()).await;
                     let url = url.context("the database cannot be used")?;
                     let url = url.ok_or_else(|| Failure::usage(format!("{NO_ACCOUNT}: {}", of.account)))?;
                     OneTimeLink { url: url.expose().to_owned() }

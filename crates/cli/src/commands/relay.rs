@@ -14,6 +14,7 @@ use store::DatabaseUrl;
 use crate::database_place::{DATABASE_FILE, NamedDatabase};
 use crate::exit::{Ended, Exit, Failure};
 use crate::listen::{self, RELAY_PORT};
+use crate::public_url::PublicUrl;
 use crate::sign_in_flags::SignInFlags;
 use crate::{data_dir, output, signals};
 
@@ -40,9 +41,9 @@ pub(crate) struct Arguments {
     /// Where metrics are served; by default nowhere
     #[arg(long, value_name = "ADDR:PORT")]
     metrics_listen: Option<SocketAddr>,
-    /// URL under which the world knows this relay; desktops sign it
+    /// URL under which the world knows this relay, such as https://relay.example, without a path; desktops sign it
     #[arg(long, env = "LINK_PEELER_PUBLIC_URL", value_name = "URL")]
-    public_url: Option<String>,
+    public_url: Option<PublicUrl>,
     /// Certificate with its chain, PEM: the relay speaks TLS itself. Read again when it changes
     #[arg(long, env = "LINK_PEELER_TLS_CERT", value_name = "FILE", requires = "tls_key", help_heading = "Edge")]
     tls_cert: Option<PathBuf>,
@@ -132,7 +133,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         retention,
         leases,
         metrics_listen: arguments.metrics_listen,
-        public_url: arguments.public_url,
+        public_url: arguments.public_url.map(|url| url.to_string()),
         tls: arguments.tls_cert.zip(arguments.tls_key).map(|(certificate, key)| TlsFiles { certificate, key }),
         trusted_proxies: TrustedProxies { networks: arguments.trusted_proxies, headers: arguments.proxy_headers },
         address_limit: arguments.address_limit.0,

@@ -1,13 +1,14 @@
 //! `link-peeler resolve`: follows links here and now. No account, no relay.
 
-use std::io::{IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use futures_util::{Stream, StreamExt as _};
 use indicatif::{ProgressBar, ProgressStyle};
-use protocol::{Conclusion, EngineChoice, JobResult, RequiredParameter, RowExpectation};
+use protocol::fetch_request::{DOMAIN_RULE, canonical_domain};
+use protocol::{Conclusion, Context, EngineChoice, JobResult, RequiredParameter, RowExpectation};
 use resolver::{ResolveRequest, Resolver, Screenshot};
 use serde::Serialize;
 
@@ -15,6 +16,7 @@ use crate::context_flags::ContextFlags;
 use crate::exit::{Ended, Exit, Failure};
 use crate::resolve::evidence::{Evidence, Pictures};
 use crate::resolve::input::{Link, NamedColumns, Source};
+use crate::resolve::replacement::Replacement;
 use crate::resolve::sheet::{self, SheetWriter};
 use crate::resolve::summary::Summary;
 use crate::resolver_flags::{self, ResolverFlags, UNNAMED_PROXY};
@@ -52,11 +54,12 @@ pub(crate) struct Arguments {
     /// Column with the accepted URLs; by default acceptedUrl or accepted_url, if there is one
     #[arg(long, value_name = "NAME", requires = "csv")]
     accepted_column: Option<String>,
-    /// Write results as CSV (`-` for standard output): the columns that came in, then the result's
+    /// Write results as CSV (`-` for standard output): the columns that came in, then the result's. A file that is there,
+    /// such as the one from --csv, is replaced when the last row is written
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     csv_out: Option<PathBuf>,
     /// Write the chains as an HTTP Archive (HAR 1.2), a page for each link
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = file)]
     har: Option<PathBuf>,
     /// Keep a picture of the page where each link ends: a .webp or .png file for one link, a folder for several. Takes the
     /// browser unless --engine says otherwise
@@ -77,8 +80,9 @@ pub(crate) struct Arguments {
     /// Final URL that was accepted before: another host or path is drift
     #[arg(long, value_name = "URL")]
     accepted_url: Option<String>,
-    /// Go through this proxy: http://, https:// or socks5:// HOST:PORT, or @FILE with [USER:PASSWORD@] in it
-    #[arg(long, value_name = "URL")]
+    /// Go through this proxy: http://, https:// or socks5:// HOST:PORT, @FILE with such a URL and its [USER:PASSWORD@] in it, or
+    /// the name of a --proxy-profile
+    #[arg(long, value_name = "URL|NAME")]
     proxy: Option<String>,
     /// Links at once
     #[arg(short, long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -101,75 +105,121 @@ struct Line<'a> {
     result: &'a JobResult,
     /// Where its picture went.
     #[serde(skip_serializing_if = "Option::is_none")]
-    screenshot: Option<&'a std::path::Path>,
+    screenshot: Option<&'a Path>,
+}
+
+/// How far the links were followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// All of them.
+    Whole,
+    /// Somebody wanted it to end.
+    Stopped,
+    /// Whoever read the results has read enough.
+    OutputClosed,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Ended {
     let at_once = usize::from(arguments.concurrency);
-    let mut settings = arguments.resolver.settings(at_once, arguments.proxy.as_deref())?;
+    let (proxy, expected_domain) = (arguments.proxy(), arguments.expected_domain()?);
+    let context = arguments.context(&proxy)?;
+    let mut settings = arguments.resolver.settings(at_once, proxy.unnamed)?;
     let pictures = arguments.screenshot.as_deref().map(|path| Pictures::at(path, arguments.urls.len() == 1)).transpose()?;
     settings.screenshots = pictures.as_ref().map(Pictures::wanted).unwrap_or_default();
     let resolver = resolver_flags::resolver(settings)?;
     let source = arguments.source()?;
-    let expected = arguments.expectation()?;
-    let mut printer = arguments.printer(&source)?;
-    let mut evidence = Evidence::new(arguments.har.as_deref(), pictures)?;
-    let progress = arguments.progress();
-    let (mut summary, mut refused, began) = (Summary::default(), false, Instant::now());
-    let mut results = resolve_all(&arguments, &expected, source, resolver, at_once);
-    let mut stopped = std::pin::pin!(signals::stop_requested());
-    let interrupted = loop {
-        let resolved = tokio::select! {
-            stopped = &mut stopped => break stopped.map(|()| true)?,
-            resolved = results.next() => resolved,
-        };
-        let Some(resolved) = resolved else { break false };
-        let (link, result, picture) = resolved?;
-        let picture = evidence.add(&link.url, &result, picture.as_ref())?;
-        summary.add(result.conclusion);
-        refused |= result.conclusion == Conclusion::TargetRefused;
-        progress.suspend(|| printer.print(&link, &result, picture.as_deref()))?;
-        progress.set_message(summary.counts());
-        progress.inc(1);
-    };
+    let expectation = arguments.expectation()?;
+    let printer = arguments.printer(&source)?;
+    let evidence = Evidence::new(arguments.har.as_deref(), pictures)?;
+    let began = Instant::now();
+    let mut following = Following { printer, evidence, progress: arguments.progress(), summary: Summary::default(), has_refused: false };
+    let asked = Asked { context, expected_domain, expectation };
+    let followed = following.all(resolve_all(&arguments, &asked, source, resolver, at_once)).await;
+    let Following { printer, evidence, progress, summary, has_refused } = following;
     progress.finish_and_clear();
-    evidence.finish()?;
-    if !arguments.quiet && (summary.total() != 1 || !matches!(printer, Printer::Tree)) {
+    let is_tree = matches!(printer, Printer::Tree);
+    // What there is is kept, whatever came between; the first cause is the one that is told.
+    let kept = evidence.finish().and(printer.finish(matches!(followed, Ok(End::Whole))));
+    let end = followed?;
+    kept?;
+    if !arguments.quiet && (summary.total() != 1 || !is_tree) {
         output::note(&summary.line(began.elapsed()));
     }
-    if refused && !arguments.quiet {
-        output::note(
-            "The guard refuses private and local addresses, and those in a network that this machine is in; one of your own passes with --allow ADDR:PORT.",
-        );
+    if has_refused && !arguments.quiet {
+        output::note(if arguments.proxy.is_some() {
+            "The guard refuses private and local addresses, and those in a network that this machine is in; through a proxy none passes, with --allow or without."
+        } else {
+            "The guard refuses private and local addresses, and those in a network that this machine is in; one of your own passes with --allow ADDR:PORT."
+        });
     }
-    if interrupted {
-        output::note("Stopped: the links under way and after them were not followed to their end.");
-        return Ok(summary.exit().worse(Exit::Inconclusive));
+    match end {
+        End::Whole => return Ok(summary.exit()),
+        End::Stopped => output::note("Stopped: the links under way and after them were not followed to their end."),
+        End::OutputClosed => {}
     }
-    Ok(summary.exit())
+    // Of the others nobody knows.
+    Ok(summary.exit().worse(Exit::Inconclusive))
+}
+
+/// Links being followed, and where their results go.
+struct Following {
+    printer: Printer,
+    evidence: Evidence,
+    progress: ProgressBar,
+    summary: Summary,
+    has_refused: bool,
+}
+
+impl Following {
+    async fn all(&mut self, mut results: impl Stream<Item = Resolved> + Unpin) -> Result<End, Failure> {
+        let mut stopped = std::pin::pin!(signals::stop_requested());
+        loop {
+            let resolved = tokio::select! {
+                stopped = &mut stopped => return stopped.map(|()| End::Stopped).map_err(Failure::from),
+                resolved = results.next() => resolved,
+            };
+            let Some(resolved) = resolved else { return Ok(End::Whole) };
+            match self.one(resolved?) {
+                Err(Failure::OutputClosed) => return Ok(End::OutputClosed),
+                done => done?,
+            }
+        }
+    }
+
+    fn one(&mut self, (link, result, picture): (Link, JobResult, Option<Screenshot>)) -> Result<(), Failure> {
+        let picture = self.evidence.add(&link.url, &result, picture.as_ref())?;
+        self.summary.add(result.conclusion);
+        self.has_refused |= result.conclusion == Conclusion::TargetRefused;
+        self.progress.suspend(|| self.printer.print(&link, &result, picture.as_deref()))?;
+        self.progress.set_message(self.summary.counts());
+        self.progress.inc(1);
+        Ok(())
+    }
+}
+
+/// What the flags ask of every link.
+struct Asked {
+    context: Context,
+    expected_domain: Option<String>,
+    expectation: RowExpectation,
 }
 
 type Resolved = Result<(Link, JobResult, Option<Screenshot>), Failure>;
 
 fn resolve_all<'a>(
     arguments: &'a Arguments,
-    expected: &'a RowExpectation,
+    asked: &'a Asked,
     source: Source,
     resolver: Resolver,
     at_once: usize,
 ) -> std::pin::Pin<Box<dyn Stream<Item = Resolved> + 'a>> {
-    let mut context = arguments.context.context(arguments.proxy.as_ref().map(|_| UNNAMED_PROXY.to_owned()));
-    if arguments.screenshot.is_some() {
-        // Nobody else can take a picture.
-        context.engine = context.engine.or(Some(EngineChoice::Browser));
-    }
     let links = futures_util::stream::unfold(source.read(), |mut links| async { links.recv().await.map(|link| (link, links)) });
     let resolving = links.map(move |link| {
-        let (resolver, context) = (resolver.clone(), context.clone());
+        let (resolver, context) = (resolver.clone(), asked.context.clone());
         async move {
             let link = link?;
-            let expected_domain = link.expected_domain.clone().or_else(|| arguments.expect_domain.clone());
-            let expectation = of_link_or(&link.expectation, expected);
+            let expected_domain = link.expected_domain.clone().or_else(|| asked.expected_domain.clone());
+            let expectation = of_link_or(&link.expectation, &asked.expectation);
             let request = ResolveRequest { tracking_url: link.url.clone(), expected_domain, expectation, context };
             let (result, picture) = resolver.resolve_with_screenshot(&request).await;
             Ok((link, result, picture))
@@ -187,7 +237,44 @@ fn of_link_or(link: &RowExpectation, flags: &RowExpectation) -> RowExpectation {
     }
 }
 
+/// Which proxy `--proxy` means.
+#[derive(Clone, Copy, Debug, Default)]
+struct Proxy<'a> {
+    /// The name under which it is known.
+    name: Option<&'a str>,
+    /// Its URL, unless it has a profile.
+    unnamed: Option<&'a str>,
+}
+
+/// A path that names a file.
+fn file(text: &str) -> Result<PathBuf, &'static str> {
+    if text == "-" { Err("goes to a file, not to standard output") } else { Ok(text.into()) }
+}
+
 impl Arguments {
+    fn proxy(&self) -> Proxy<'_> {
+        match self.proxy.as_deref() {
+            None => Proxy::default(),
+            Some(name) if self.resolver.has_profile(name) => Proxy { name: Some(name), unnamed: None },
+            Some(url) => Proxy { name: Some(UNNAMED_PROXY), unnamed: Some(url) },
+        }
+    }
+
+    fn context(&self, proxy: &Proxy<'_>) -> Result<Context, Failure> {
+        let mut context = self.context.checked(proxy.name.map(str::to_owned))?;
+        if self.screenshot.is_some() {
+            // Nobody else can take a picture.
+            context.engine = context.engine.or(Some(EngineChoice::Browser));
+        }
+        Ok(context)
+    }
+
+    fn expected_domain(&self) -> Result<Option<String>, Failure> {
+        let canonical =
+            |text: &String| canonical_domain(text).ok_or_else(|| Failure::usage(format!("--expect-domain {text}: {DOMAIN_RULE}")));
+        self.expect_domain.as_ref().map(canonical).transpose()
+    }
+
     fn expectation(&self) -> Result<RowExpectation, Failure> {
         let expectation = RowExpectation { required_parameters: self.require_params.clone(), accepted_url: self.accepted_url.clone() };
         expectation.check().map_err(|fault| {
@@ -244,11 +331,11 @@ impl Arguments {
 enum Printer {
     Tree,
     Json,
-    Sheet(Box<SheetWriter<Box<dyn Write>>>),
+    Sheet(Box<SheetWriter<Replacement>>),
 }
 
 impl Printer {
-    fn print(&mut self, link: &Link, result: &JobResult, screenshot: Option<&std::path::Path>) -> Result<(), Failure> {
+    fn print(&mut self, link: &Link, result: &JobResult, screenshot: Option<&Path>) -> Result<(), Failure> {
         match self {
             Self::Tree => {
                 output::line(&describe::tree(&link.url, result))?;
@@ -258,6 +345,16 @@ impl Printer {
             }
             Self::Json => output::json(&Line { tracking_url: &link.url, class: result.conclusion.class(), result, screenshot })?,
             Self::Sheet(sheet) => sheet.write(link, result)?,
+        }
+        Ok(())
+    }
+
+    /// Ends a sheet: one that is whole takes its place, any other is kept beside what was there.
+    fn finish(self, is_whole: bool) -> Result<(), Failure> {
+        if let Self::Sheet(sheet) = self
+            && let Some(partial) = sheet.finish(is_whole)?
+        {
+            output::note(&format!("The file of --csv-out is as it was; the rows that are checked are in {}.", partial.display()));
         }
         Ok(())
     }

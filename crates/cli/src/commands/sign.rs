@@ -27,9 +27,9 @@ Examples:
   link-peeler sign --method GET --target '/api/links/verify' </dev/null
   link-peeler sign --timestamp 1779753600 --nonce 3f1c2a52-7c1e-4b0f --check a5d558da… <body.json")]
 pub(crate) struct Arguments {
-    /// Public id of the API key
-    #[arg(long, env = "LINK_PEELER_KEY", value_name = "KEY_ID")]
-    key: KeyId,
+    /// Public id of the API key; by default the only one in this desktop's keyring
+    #[arg(long, env = secret_source::KEY_VARIABLE, value_name = "KEY_ID")]
+    key: Option<KeyId>,
     /// File with the key's secret; else LINK_PEELER_SECRET, else this desktop's keyring
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
@@ -60,14 +60,14 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Ended {
-    let secret = secret_source::find(Some(&arguments.key), arguments.secret_file.as_deref(), arguments.data_dir.clone())?;
+    let (key, secret) = secret_source::find(arguments.key.as_ref(), arguments.secret_file.as_deref(), arguments.data_dir.clone())?;
     let nonce = match &arguments.nonce {
         Some(nonce) if is_nonce(nonce) => nonce.clone(),
         Some(_) => return Err(Failure::usage("--nonce: expected 16 to 128 of A-Z, a-z, 0-9, `_` and `-`")),
         None => UnsignedRequest::now(&arguments.method, &arguments.target, b"").nonce.into_owned(),
     };
     let request = Spelled {
-        key: arguments.key.clone(),
+        key: key.clone(),
         secret,
         method: arguments.method.clone(),
         target: arguments.target.clone(),

@@ -14,6 +14,7 @@ use protocol::{Clock as _, SystemClock};
 use serde_json::json;
 
 use crate::caller::Caller;
+use crate::commands::keys;
 use crate::exit::{Ended, Exit, Failure};
 use crate::listen::{self, DESKTOP_PORT, LAB_PORT, METRICS_PORT, RELAY_PORT};
 use crate::resolver_flags::ResolverFlags;
@@ -95,9 +96,11 @@ async fn show(stack: &Stack, as_json: bool) -> Result<(), Failure> {
     let addresses = stack.addresses();
     if as_json {
         output::json(&addresses)?;
+        note_shown(stack).await?;
         return std::future::pending().await;
     }
     introduce(stack, &addresses)?;
+    note_shown(stack).await?;
     let began = Instant::now();
     let (total, different) =
         try_lab(stack, &addresses, |tried, difference| output::line(&tried_line(tried, difference)).map_err(Failure::from)).await?;
@@ -107,6 +110,12 @@ async fn show(stack: &Stack, as_json: bool) -> Result<(), Failure> {
     };
     output::line(&format!("\n{}\nUp until Ctrl-C.", verdict.bold()))?;
     std::future::pending().await
+}
+
+/// The secret has been printed: `keys list` should not say that nobody has seen it.
+async fn note_shown(stack: &Stack) -> Result<(), Failure> {
+    let keys = stack.desktop.keys().map_err(keys::failure)?;
+    keys.note_shown(&stack.key.key_id).await.map_err(keys::failure)
 }
 
 fn introduce(stack: &Stack, addresses: &Addresses) -> Result<(), Failure> {
@@ -133,6 +142,13 @@ fn introduce(stack: &Stack, addresses: &Addresses) -> Result<(), Failure> {
     output::line(&format!("\n{}\n", format!("The lab's {} links, through all of it:", stack.lab.cases().len()).bold()))?;
     if !stack.has_browser {
         output::note("No Chrome, Chromium or Edge is used here: links that need one conclude as context_unavailable.");
+    }
+    if stack.desktop.status().paused {
+        // It stays so over restarts: somebody paused it days ago, perhaps.
+        let folder = stack.data_dir.display();
+        output::note(&format!(
+            "The desktop is paused, and the links wait until it takes jobs again: link-peeler desktop resume --data-dir '{folder}'"
+        ));
     }
     Ok(())
 }

@@ -2,5 +2,6 @@
 
 pub(crate) mod evidence;
 pub(crate) mod input;
+pub(crate) mod replacement;
 pub(crate) mod sheet;
 pub(crate) mod summary;

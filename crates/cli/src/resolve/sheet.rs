@@ -1,15 +1,14 @@
-//! Results as CSV: the columns that came in, then ours. A column of ours that came in already is filled anew, so that a
-//! file may go round.
+//! Results as CSV: the columns that came in, then ours, then cells that no header names. A column of ours that came in
+//! already is filled anew, so that a file may go round: it is replaced when the last row is written.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use csv::StringRecord;
 use protocol::JobResult;
 
 use super::input::Link;
+use super::replacement::Replacement;
 use crate::exit::Failure;
 
 /// Our columns, in their order.
@@ -19,17 +18,22 @@ pub(crate) struct SheetWriter<W: Write> {
     writer: csv::Writer<W>,
     /// Where each of our columns stands.
     places: [usize; COLUMNS.len()],
+    /// Columns that came in, and with ours.
+    came_in: usize,
     width: usize,
 }
 
 /// A writer to the file, or to standard output for `-`.
-pub(crate) fn create(path: &Path, header: Option<&StringRecord>) -> Result<SheetWriter<Box<dyn Write>>, Failure> {
-    let output: Box<dyn Write> = if path == Path::new("-") {
-        Box::new(io::stdout())
-    } else {
-        Box::new(File::create(path).with_context(|| format!("cannot create {}", path.display()))?)
-    };
-    SheetWriter::new(output, header)
+pub(crate) fn create(path: &Path, header: Option<&StringRecord>) -> Result<SheetWriter<Replacement>, Failure> {
+    SheetWriter::new(Replacement::begin(path)?, header)
+}
+
+impl SheetWriter<Replacement> {
+    /// Puts a whole sheet in its place. Where one went that is not whole, while the file that was there is as it was.
+    pub(crate) fn finish(self, is_whole: bool) -> Result<Option<PathBuf>, Failure> {
+        let file = self.writer.into_inner().map_err(|error| Failure::from(error.into_error()))?;
+        file.finish(is_whole)
+    }
 }
 
 impl<W: Write> SheetWriter<W> {
@@ -38,6 +42,7 @@ impl<W: Write> SheetWriter<W> {
             Some(header) => header.iter().map(str::to_owned).collect(),
             None => vec!["trackingUrl".to_owned()],
         };
+        let came_in = names.len();
         let places = COLUMNS.map(|column| {
             names.iter().position(|name| name.trim() == column).unwrap_or_else(|| {
                 names.push(column.to_owned());
@@ -46,7 +51,7 @@ impl<W: Write> SheetWriter<W> {
         });
         let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(output);
         writer.write_record(&names).map_err(io::Error::from)?;
-        Ok(Self { writer, places, width: names.len() })
+        Ok(Self { writer, places, came_in, width: names.len() })
     }
 
     /// Writes one row.
@@ -55,10 +60,12 @@ impl<W: Write> SheetWriter<W> {
             Some(record) => record.iter().map(str::to_owned).collect(),
             None => vec![link.url.clone()],
         };
-        cells.resize(cells.len().max(self.width), String::new());
+        let unnamed = cells.split_off(cells.len().min(self.came_in));
+        cells.resize(self.width, String::new());
         for (place, value) in self.places.iter().zip(values(result)) {
             cells[*place] = value;
         }
+        cells.extend(unnamed);
         self.writer.write_record(&cells).map_err(io::Error::from)?;
         // A person may watch the file grow, or stop the command half way.
         self.writer.flush()?;
@@ -113,6 +120,12 @@ mod tests {
             "offer,url,conclusion,class,finalUrl,httpStatus,hops,engine,durationMs,checkedAt,detail\n\
              A,https://a.example/,http_gone,bad,,404,0,,0,1970-01-01T00:00:00.000Z,\"gone, for good\"\n"
         );
+    }
+
+    #[test]
+    fn cells_that_no_header_names_are_kept_behind_ours() {
+        let text = written(Some(&["url"]), Some(&["https://a.example/", "a note", "another"]));
+        assert!(text.ends_with(",\"gone, for good\",a note,another\n"), "{text}");
     }
 
     #[test]

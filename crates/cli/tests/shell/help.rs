@@ -47,11 +47,34 @@ fn what_cannot_be_understood_ends_with_2() {
         &["up", "--check", "--data-dir", "/tmp/x"],
         &["jobs", "show", "job_1", "--key", "lp_test_0123456789abcdef"],
         &["keys", "list", "--data-dir", "/nowhere/at/all"],
+        &["relay", "--public-url", "nonsense"],
+        &["relay", "--public-url", "https://relay.example/path"],
+        &["operators", "setup-link", "--database", "none.sqlite", "--public-url", "ftp://relay.example"],
+        &["audit", "list", "--kind", "refusd"],
     ] {
         let ended = run(arguments);
         assert_eq!(ended.code, 2, "{arguments:?}: {}", ended.err);
         assert!(ended.out.is_empty() && !ended.err.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_desktop_that_could_not_start_is_not_started_at_login() {
+    let home = tempfile::tempdir().unwrap();
+    let environment = [("HOME", home.path().to_str().unwrap()), ("XDG_CONFIG_HOME", "")];
+    let ended = crate::program::run_with(&["desktop", "autostart", "on", "--", "--nonsense"], &environment, b"");
+    assert!(ended.code == 2 && ended.err.contains("--nonsense"), "{} {}", ended.code, ended.err);
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_key_that_nobody_named_is_asked_for_by_its_variable() {
+    for command in [&["verify"][..], &["fetch", "https://a.example/"], &["rows", "list"], &["sign"]] {
+        let ended = run(&[command, &["--data-dir", "/nowhere/at/all"]].concat());
+        assert!(ended.code == 2 && ended.err.contains("LINK_PEELER_KEY"), "{command:?}: {} {}", ended.code, ended.err);
+    }
+    let kinds = run(&["audit", "list", "--help"]).out;
+    assert!(kinds.contains("refused") && kinds.contains("sign_in_refused"), "{kinds}");
 }
 
 #[test]

@@ -23,6 +23,31 @@ fn a_relay_that_may_open_too_few_files_names_the_number_that_it_needs() {
 }
 
 #[test]
+fn a_data_folder_that_cannot_be_used_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let ended = run(&["relay", "--listen", "127.0.0.1:0", "--data-dir", text(&file)]);
+    assert!(ended.code == 4 && ended.err.contains(text(&file)), "{} {}", ended.code, ended.err);
+}
+
+#[test]
+fn an_invitation_is_taken_back_where_it_was_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut relay = Service::start(&["relay", "--listen", "127.0.0.1:0", "--json", "--data-dir", text(folder.path())]);
+    let url = relay.next_json()["relayUrl"].as_str().unwrap().to_owned();
+    let operators = |arguments: &[&str]| run(&[&["operators"], arguments, &["--relay", &url, "--data-dir", text(folder.path())]].concat());
+    assert_eq!(operators(&["invite", "ada@company.example"]).code, 0);
+    assert!(operators(&["list"]).out.contains("ada@company.example"));
+    let removed = operators(&["remove", "Ada@Company.Example"]);
+    assert!(removed.code == 0 && removed.out.contains("no longer invited"), "{} {}", removed.out, removed.err);
+    assert!(!operators(&["list"]).out.contains("ada@company.example"));
+    let unknown = operators(&["remove", "ada@company.example"]);
+    assert!(unknown.code == 3 && unknown.err.contains("operator.token is not of this relay"), "{}", unknown.err);
+    assert_eq!(relay.stop().0, 0);
+}
+
+#[test]
 fn devices_are_listed_and_revoked_where_the_relay_runs() {
     let folder = tempfile::tempdir().unwrap();
     let mut relay = Service::start(&["relay", "--listen", "127.0.0.1:0", "--json", "--data-dir", text(folder.path())]);

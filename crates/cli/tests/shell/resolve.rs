@@ -1,6 +1,9 @@
 //! `resolve` against the lab, which runs beside it.
 
-use crate::program::{Service, run, run_with};
+use std::fs;
+use std::process::Stdio;
+
+use crate::program::{Service, command, run, run_with, text};
 
 struct Lab {
     _service: Service,
@@ -76,6 +79,84 @@ fn what_a_row_asks_for_is_judged_by_flags_and_by_columns() {
     let ended = run_with(&flags, &[], sheet.as_bytes());
     let conclusions: Vec<_> = ended.out.lines().skip(1).map(|line| line.split(',').nth(3).unwrap()).collect();
     assert_eq!(conclusions, ["parameters_missing", "drifted", "valid"]);
+}
+
+#[test]
+fn a_sheet_goes_round_and_stays_as_it_was_when_the_run_breaks_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("round.csv");
+    let resolve = || run(&["resolve", "--quiet", "--csv", text(&path), "--csv-out", text(&path)]);
+    // More than any buffer holds; the guard refuses each, so that nothing is dialled.
+    let sheet: String = (0..2_000).map(|n| format!("{n},http://127.0.0.1:9/{n}\n")).collect();
+    let sheet = format!("offer,url\n{sheet}");
+    fs::write(&path, format!("{sheet}last,http://127.0.0.1:9/,\n").replacen("offer,url", "offer,url,acceptedUrl", 1)).unwrap();
+    assert_eq!(resolve().code, 1);
+    let round = fs::read_to_string(&path).unwrap();
+    assert_eq!((round.lines().count(), round.matches(",target_refused,").count()), (2_002, 2_001));
+
+    let wrong = format!("offer,url,acceptedUrl\n{}last,http://127.0.0.1:9/,nonsense\n", sheet.trim_start_matches("offer,url\n"));
+    fs::write(&path, &wrong).unwrap();
+    let broken_off = resolve();
+    assert!(broken_off.code == 2 && broken_off.err.contains("row 2002"), "{}", broken_off.err);
+    assert_eq!(fs::read_to_string(&path).unwrap(), wrong);
+    let partial = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).find(|other| *other != path).unwrap();
+    assert!(broken_off.err.contains(text(&partial)), "{}", broken_off.err);
+    assert!(fs::read_to_string(&partial).unwrap().contains(",target_refused,"));
+}
+
+#[test]
+fn a_closed_output_is_no_good_end() {
+    let arguments = ["resolve", "--json", "http://127.0.0.1:9/1", "http://127.0.0.1:9/2"];
+    let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(1), "the first link is bad, and of the second nobody knows");
+}
+
+#[test]
+fn what_a_relay_would_refuse_is_a_mistake_of_the_command_line() {
+    for (flag, value) in [
+        ("--expect-domain", "http://shop.example"),
+        ("--referer", "news"),
+        ("--user-agent", ""),
+        ("--user-agent", "a\nb"),
+        ("--accept-language", "de\r"),
+        ("--har", "-"),
+    ] {
+        let ended = run(&["resolve", flag, value, "http://127.0.0.1:9/"]);
+        assert!(ended.code == 2 && ended.err.contains(flag), "{flag} {value:?}: {} {}", ended.code, ended.err);
+    }
+    let ended = run_with(&["resolve", "--csv", "-"], &[], b"url,expectedDomain\nhttp://127.0.0.1:9/,http://shop.example\n");
+    assert!(ended.code == 2 && ended.err.contains("row 2 of standard input: expectedDomain"), "{}", ended.err);
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = run(&["resolve", "--file", text(folder.path())]);
+    assert!(ended.code == 4 && ended.err.contains(text(folder.path())), "{}", ended.err);
+    let path = folder.path().join("links.txt");
+    fs::write(&path, b"http://\xff/\n").unwrap();
+    let ended = run(&["resolve", "--file", text(&path)]);
+    assert!(ended.code == 2 && ended.err.contains("links.txt: line 1"), "{}", ended.err);
+    if fs::metadata("/dev/full").is_ok() {
+        let ended = run_with(&["resolve", "--csv", "-", "--csv-out", "/dev/full"], &[], b"url\nhttp://127.0.0.1:9/\n");
+        assert!(ended.code == 4 && ended.err.contains("cannot write /dev/full"), "{}", ended.err);
+    }
+}
+
+#[test]
+fn a_link_cannot_steer_the_terminal() {
+    let ended = run_with(&["resolve", "--file", "-"], &[], b"javascript:\x1b[2J\n");
+    assert!(ended.out.contains("javascript:\u{fffd}[2J"), "{:?}", ended.out);
+}
+
+#[test]
+fn a_proxy_may_be_named_by_its_profile() {
+    let profile = ["--proxy-profile", "de=http://127.0.0.1:9"];
+    let ended = run(&[&["resolve", "--proxy", "de", "http://10.0.0.1/"][..], &profile].concat());
+    assert!(ended.out.contains("target_refused") && ended.err.contains("with --allow or without"), "{} {}", ended.out, ended.err);
+    let unknown = run(&[&["resolve", "--proxy", "fr", "http://10.0.0.1/"][..], &profile].concat());
+    assert_eq!(unknown.code, 2, "{}", unknown.err);
 }
 
 #[test]

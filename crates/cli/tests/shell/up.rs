@@ -1,24 +1,17 @@
 //! `up`: all of it with one command, and the same again the next day.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{Service, run, run_with, text};
+use crate::program::{Service, command, run, run_with, text};
+
+/// On free ports.
+const ELSEWHERE: [&str; 6] = ["--listen", "127.0.0.1:0", "--lab-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
 
 fn up(data: &str) -> (Service, Value) {
-    let mut service = Service::start(&[
-        "up",
-        "--json",
-        "--data-dir",
-        data,
-        "--listen",
-        "127.0.0.1:0",
-        "--lab-listen",
-        "127.0.0.1:0",
-        "--metrics-listen",
-        "127.0.0.1:0",
-    ]);
+    let mut service = Service::start(&[&["up", "--json", "--data-dir", data][..], &ELSEWHERE].concat());
     let addresses = service.next_json();
     (service, addresses)
 }
@@ -43,7 +36,25 @@ fn one_line_says_where_everything_is_and_a_second_run_has_the_same_key() {
     let link = format!("{}/cookie-gate", again["labUrl"].as_str().unwrap());
     let fetched = run_with(&["fetch", &link, "--wait", "60"], &caller, b"");
     assert_eq!(fetched.code, 0, "{}{}", fetched.out, fetched.err);
+    let alone = run(&["verify", "--relay", environment[2], "--data-dir", data, "--json"]);
+    assert_eq!((alone.code, alone.json()["keyId"].as_str()), (0, Some(environment[0])), "{}", alone.err);
     assert_eq!(service.stop().0, 0);
+}
+
+#[test]
+fn a_desktop_that_was_paused_is_named_where_links_wait_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = text(folder.path());
+    let (service, _) = up(data);
+    assert_eq!(run(&["desktop", "pause", "--data-dir", data]).code, 0);
+    assert_eq!(service.stop().0, 0);
+    let mut again = command(&[&["up", "--no-browser", "--log", "off", "--data-dir", data][..], &ELSEWHERE].concat());
+    let mut again = again.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut notes = BufReader::new(again.stderr.take().unwrap()).lines();
+    let paused = notes.find_map(|line| line.ok().filter(|line| line.contains("paused")));
+    again.kill().unwrap();
+    again.wait().unwrap();
+    assert!(paused.unwrap().contains(&format!("link-peeler desktop resume --data-dir '{data}'")));
 }
 
 /// A caller as they exist in the field: only the four values that it reads from the environment are ours.

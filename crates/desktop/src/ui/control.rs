@@ -113,6 +113,9 @@ pub struct StatusReport {
     pub account: Option<AccountId>,
     /// Whether the relay's last word was an answer.
     pub relay_answers: bool,
+    /// Whether it was a refusal of this desktop: revoked, perhaps.
+    #[serde(default)]
+    pub relay_refuses: bool,
     /// Why it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -200,6 +203,7 @@ fn report(office: &Office) -> StatusReport {
         device_id: run.as_ref().map(|run| run.device_id),
         account: run.as_ref().map(|run| run.account),
         relay_answers: stage == Stage::Code || run.as_ref().is_some_and(|run| run.connection == Connection::Connected),
+        relay_refuses: run.as_ref().is_some_and(|run| matches!(run.connection, Connection::Retrying { refused: true, .. })),
         trouble,
         paused: station.pausing.is_paused(),
         running: run.as_ref().map_or(0, |run| run.running.len()),

@@ -280,40 +280,54 @@ pub struct Line {
     pub entry: Entry,
 }
 
-impl Entry {
-    /// What scripts and filters call this kind.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Admitted { .. } => "admitted",
-            Self::Replayed { .. } => "replayed",
-            Self::Refused { .. } => "refused",
-            Self::Rechecked { .. } => "rechecked",
-            Self::RowChanged { .. } => "row_changed",
-            Self::Leased { .. } => "leased",
-            Self::Requeued { .. } => "requeued",
-            Self::Concluded { .. } => "concluded",
-            Self::Cancelled { .. } => "cancelled",
-            Self::LinkApproved { .. } => "link_approved",
-            Self::LinkDenied { .. } => "link_denied",
-            Self::Linked { .. } => "linked",
-            Self::DeviceRenamed { .. } => "device_renamed",
-            Self::DeviceRevoked { .. } => "device_revoked",
-            Self::KeyCreated { .. } => "key_created",
-            Self::KeyRotated { .. } => "key_rotated",
-            Self::KeyChanged { .. } => "key_changed",
-            Self::KeyRevoked { .. } => "key_revoked",
-            Self::SignedIn { .. } => "signed_in",
-            Self::SignInRefused { .. } => "sign_in_refused",
-            Self::SignedOut { .. } => "signed_out",
-            Self::OperatorChanged { .. } => "operator_changed",
-            Self::AccountCreated { .. } => "account_created",
-            Self::PlanChanged { .. } => "plan_changed",
-            Self::SettingChanged { .. } => "setting_changed",
-            Self::Unknown => "unknown",
-        }
-    }
+/// One list of kinds, so that a filter knows every kind that there is.
+macro_rules! kinds {
+    ($($variant:ident => $name:literal,)*) => {
+        impl Entry {
+            /// Every kind, in the order of [`Entry`].
+            pub const KINDS: &[&str] = &[$($name),*];
 
+            /// What scripts and filters call this kind.
+            #[must_use]
+            pub const fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant { .. } => $name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    Admitted => "admitted",
+    Replayed => "replayed",
+    Refused => "refused",
+    Rechecked => "rechecked",
+    RowChanged => "row_changed",
+    Leased => "leased",
+    Requeued => "requeued",
+    Concluded => "concluded",
+    Cancelled => "cancelled",
+    LinkApproved => "link_approved",
+    LinkDenied => "link_denied",
+    Linked => "linked",
+    DeviceRenamed => "device_renamed",
+    DeviceRevoked => "device_revoked",
+    KeyCreated => "key_created",
+    KeyRotated => "key_rotated",
+    KeyChanged => "key_changed",
+    KeyRevoked => "key_revoked",
+    SignedIn => "signed_in",
+    SignInRefused => "sign_in_refused",
+    SignedOut => "signed_out",
+    OperatorChanged => "operator_changed",
+    AccountCreated => "account_created",
+    PlanChanged => "plan_changed",
+    SettingChanged => "setting_changed",
+    Unknown => "unknown",
+}
+
+impl Entry {
     /// How many decisions it stands for.
     #[must_use]
     pub fn decisions(&self) -> u64 {

@@ -127,18 +127,27 @@ pub(crate) async fn invite(
     }
 }
 
-/// `POST /api/operator/accounts/{account}/operators/{operator}/remove`, by id or by address.
+/// `POST /api/operator/accounts/{account}/operators/{operator}/remove`, by id or by address: a member, or else whoever is
+/// invited, since both are listed as people of the account.
 pub(crate) async fn remove(
     State(state): State<Shared>,
     _operator: Operator,
     PathParts(MemberPath { account, operator }): PathParts<MemberPath>,
 ) -> Result<Response, Refusal> {
     let account = account_named(&state, &account).await?;
+    let address = operator.parse::<EmailAddress>().ok();
+    let is_named = |id: &dyn std::fmt::Display, email: &EmailAddress| id.to_string() == operator || address.as_ref() == Some(email);
     let members = state.store.members(account.id).await?;
-    let named = |member: &&store::Member| {
-        member.operator.id.to_string() == operator || operator.parse::<EmailAddress>().is_ok_and(|email| email == member.operator.email)
+    let Some(member) = members.iter().find(|member| is_named(&member.operator.id, &member.operator.email)) else {
+        let invitations = state.store.invitations(account.id, state.now()).await?;
+        let invitation = invitations.iter().find(|invitation| is_named(&invitation.id, &invitation.email)).ok_or(Refusal::NotFound)?;
+        if !state.store.withdraw_invitation(account.id, invitation.id, Actor::Machine, state.now()).await? {
+            return Err(Refusal::NotFound);
+        }
+        tracing::info!(account.id = %account.id, "an invitation was withdrawn");
+        let withdrawn = serde_json::json!({"invitationId": invitation.id, "email": invitation.email.as_str()});
+        return answer::json(StatusCode::OK, &withdrawn);
     };
-    let member = members.iter().find(named).ok_or(Refusal::NotFound)?;
     match state.store.change_member(account.id, member.operator.id, MemberChange::Removal, Actor::Machine, state.now()).await? {
         MemberChanged::Done => {
             tracing::info!(account.id = %account.id, operator.id = %member.operator.id, "a member was removed");

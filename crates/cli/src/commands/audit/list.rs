@@ -2,6 +2,7 @@
 
 use clap::Args;
 use protocol::UnixMillis;
+use protocol::text::in_plain_characters;
 use serde_json::json;
 use store::admin::{Listed, list_audit};
 
@@ -11,8 +12,8 @@ use crate::output;
 
 #[derive(Args, Debug)]
 pub(super) struct List {
-    /// Only records of this kind, such as refused, admitted, key_revoked; may be given several times
-    #[arg(long, value_name = "KIND")]
+    /// Only records of this kind; may be given several times
+    #[arg(long, value_name = "KIND", value_parser = clap::builder::PossibleValuesParser::new(domain::audit::Entry::KINDS.iter().copied()))]
     kind: Vec<String>,
     /// Only records in which this text stands: an id of a job, a key or a device, a name
     #[arg(long, value_name = "TEXT")]
@@ -50,13 +51,14 @@ pub(super) async fn run(arguments: &List) -> Ended {
         return Ok(Exit::Ok);
     }
     let rows = listed.iter().map(|Listed { account, seq, line }| {
-        vec![line.at.to_string(), account.clone(), seq.to_string(), line.entry.kind().to_owned(), printable(&line.entry.describe())]
+        vec![
+            line.at.to_string(),
+            account.clone(),
+            seq.to_string(),
+            line.entry.kind().to_owned(),
+            in_plain_characters(&line.entry.describe()),
+        ]
     });
     output::line(&output::table(&["at", "account", "record", "kind", "what"], rows))?;
     Ok(Exit::Ok)
-}
-
-/// Whatever strangers have named things, it stays a line.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser as _, ValueEnum};
 use desktop::{Autostart, AutostartState};
 use serde_json::json;
 
-use crate::exit::{Ended, Exit};
+use crate::exit::{Ended, Exit, Failure};
 use crate::output;
 
 #[derive(Args, Debug)]
@@ -39,10 +39,16 @@ enum What {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Ended {
+    let given = arguments.arguments.iter().map(String::as_str);
     let words = std::iter::once("desktop".to_owned()).chain(arguments.arguments.iter().cloned()).collect();
     let autostart = autostart(words)?.context("no home folder to write to")?;
     match arguments.what {
-        What::On => autostart.set(true)?,
+        What::On => {
+            // One that cannot start would be started again and again, where nobody looks.
+            crate::arguments::Arguments::try_parse_from(["link-peeler", "desktop"].into_iter().chain(given))
+                .map_err(|error| Failure::usage(format!("the desktop's arguments: {}", error.to_string().trim_start_matches("error: "))))?;
+            autostart.set(true)?;
+        }
         What::Off => autostart.set(false)?,
         What::Status => {}
     }

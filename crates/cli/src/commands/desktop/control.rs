@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Exit code 4 when no desktop runs there.
+Exit code 4 when no desktop runs there, or one without pages (--no-pages): these commands go through its pages.
 
 Example:
   link-peeler desktop status --json")]
@@ -89,14 +89,24 @@ fn tell(common: &Common, report: &StatusReport) -> Ended {
     Ok(Exit::Ok)
 }
 
+/// How it stands, as its page says it.
+fn state(report: &StatusReport) -> String {
+    match (report.stage, report.paused) {
+        (ReportedStage::Asking, _) => "asks the relay for a code".to_owned(),
+        (ReportedStage::Code, _) => format!("waits to be linked: approve {}", report.user_code.as_deref().unwrap_or_default()),
+        (ReportedStage::Linked, true) => "paused".to_owned(),
+        (ReportedStage::Linked, false) if report.relay_answers => "at work".to_owned(),
+        (ReportedStage::Linked, false) if report.relay_refuses => {
+            "the relay refuses this desktop; was it revoked? Then stop it, and start it with --relink".to_owned()
+        }
+        // It has not asked yet: it was resumed just now, or started.
+        (ReportedStage::Linked, false) if report.trouble.is_none() => "reaching the relay".to_owned(),
+        (ReportedStage::Linked, false) => "the relay does not answer".to_owned(),
+    }
+}
+
 fn lines(report: &StatusReport) -> Vec<(&'static str, String)> {
-    let state = match (report.stage, report.paused, report.relay_answers) {
-        (ReportedStage::Asking, ..) => "asks the relay for a code".to_owned(),
-        (ReportedStage::Code, ..) => format!("waits to be linked: approve {}", report.user_code.as_deref().unwrap_or_default()),
-        (ReportedStage::Linked, true, _) => "paused".to_owned(),
-        (ReportedStage::Linked, false, true) => "at work".to_owned(),
-        (ReportedStage::Linked, false, false) => "the relay does not answer".to_owned(),
-    };
+    let state = state(report);
     let browser = report.browser.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string());
     let mut lines = vec![("state", state), ("relay", report.relay_url.clone())];
     lines.extend(report.trouble.clone().map(|trouble| ("trouble", trouble)));
@@ -133,7 +143,7 @@ impl Common {
 }
 
 fn not_running(folder: &Path) -> Failure {
-    anyhow!("no desktop with pages runs in {}; start one with `link-peeler desktop`, or name its folder with --data-dir", folder.display())
+    anyhow!("no desktop with pages runs in {} (one with --no-pages cannot be asked); start one with `link-peeler desktop`, or name its folder with --data-dir", folder.display())
         .into()
 }
 
@@ -148,4 +158,25 @@ fn start_browser(url: &str) -> bool {
     };
     let nothing = || Stdio::null();
     command.arg(url).stdin(nothing()).stdout(nothing()).stderr(nothing()).status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_silence_and_a_beginning_are_told_apart() {
+        let said = |answers, refuses, trouble: Option<&str>| {
+            let report = serde_json::from_value(serde_json::json!({
+                "stage": "linked", "relayUrl": "https://relay.example/", "relayAnswers": answers, "relayRefuses": refuses,
+                "trouble": trouble, "paused": false, "running": 0, "slots": 1, "unsettledResults": 0, "resolved": 0,
+                "startedAt": protocol::UnixMillis(0), "version": "0", "pagesUrl": ""
+            }));
+            state(&report.unwrap())
+        };
+        assert_eq!(said(true, false, None), "at work");
+        assert_eq!(said(false, false, None), "reaching the relay");
+        assert_eq!(said(false, false, Some("connection refused")), "the relay does not answer");
+        assert!(said(false, true, Some("device_revoked")).starts_with("the relay refuses this desktop"));
+    }
 }
