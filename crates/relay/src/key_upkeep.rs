@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::secrets::load_sealing;
+use crate::secrets::read_sealing;
 use crate::state::Shared;
 
 /// How often it is seen whether a sealing key is lacking: as often as keys are read again.
@@ -30,9 +30,6 @@ pub(crate) async fn note_use(state: Shared, interval: Duration) {
 
 /// Asks for the sealing keys again when one is lacking, until the relay drains: an operator changes them while it runs.
 pub(crate) async fn follow_sealing(state: Shared) {
-    if !state.sealing_source.can_change() {
-        return;
-    }
     loop {
         let pause = if follow(&state).await { ASKED } else { LOOK };
         tokio::select! {
@@ -49,12 +46,21 @@ async fn follow(state: &Shared) -> bool {
         return false;
     }
     let source = state.sealing_source.clone();
-    match tokio::task::spawn_blocking(move || load_sealing(&source)).await {
+    match tokio::task::spawn_blocking(move || read_sealing(&source)).await {
         Ok(Ok(ring)) => {
-            tracing::info!(sealing_key = %ring.newest(), "sealing keys read again");
+            let newest = ring.newest();
             sealing.replace(ring);
             if let Err(error) = state.keys.reread().await {
                 tracing::warn!(%error, "keys were not read again; trying again");
+            }
+            // Only now is it known to be lacking, and not just to have come.
+            if sealing.lacks_a_key() {
+                tracing::error!(
+                    newest_here = %newest,
+                    "API keys are sealed with a sealing key that this relay does not have: copy sealing.key from the relay where it was made"
+                );
+            } else {
+                tracing::info!(sealing_key = %newest, "sealing keys read again");
             }
         }
         Ok(Err(error)) => tracing::error!(%error, "a sealing key is lacking and cannot be read"),

@@ -50,4 +50,4 @@ pub use relay::{Relay, StartError};
 pub use route::{Audience, Endpoint};
 pub use router::endpoints;
 pub use sealing_source::SealingSource;
-pub use secrets::{InstallSecrets, SecretsError, add_sealing_key, keep_sealing_keys, load_sealing, read_private_file};
+pub use secrets::{InstallSecrets, SecretsError, add_sealing_key, keep_sealing_keys, read_private_file, read_sealing};

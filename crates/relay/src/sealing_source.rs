@@ -39,15 +39,6 @@ impl SealingSource {
         let words = words(line).ok_or("a quote is not closed")?;
         if words.is_empty() { Err("names no program".to_owned()) } else { Ok(Self::Command(words)) }
     }
-
-    /// Whether asking again could bring other keys.
-    #[must_use]
-    pub const fn can_change(&self) -> bool {
-        match self {
-            Self::File(_) | Self::Command(_) => true,
-            Self::Text(_) => false,
-        }
-    }
 }
 
 /// Keys of a text: each of 32 bytes, in hexadecimal or base64. Lines that begin with `#` are for people.

@@ -90,14 +90,25 @@ impl std::fmt::Debug for InstallSecrets {
     }
 }
 
-/// Asks the source for its sealing keys. A file is made with a new key when it does not exist. Blocks.
+/// Asks the source for its sealing keys, for a relay that starts: a file is made with a new key when it does not exist. Blocks.
 ///
 /// # Errors
 /// When there are none to be had.
-pub fn load_sealing(source: &SealingSource) -> Result<SealingRing, SecretsError> {
+fn load_sealing(source: &SealingSource) -> Result<SealingRing, SecretsError> {
+    if let SealingSource::File(path) = source {
+        load_or_create(path, expect_sealing_keys)?;
+    }
+    read_sealing(source)
+}
+
+/// As [`load_sealing`], but makes nothing: a new key beside a database that has had its own would only mislead.
+///
+/// # Errors
+/// When there are none to be had; a file that does not exist is named.
+pub fn read_sealing(source: &SealingSource) -> Result<SealingRing, SecretsError> {
     match source {
         SealingSource::File(path) => {
-            let text = load_or_create(path, |text| sealing_source::read(text).map(|_| ()))?;
+            let text = read_key_file(path, expect_sealing_keys)?;
             sealing_source::read(text.expose()).map_err(SecretsError::Sealing)
         }
         SealingSource::Text(text) => sealing_source::read(text.expose()).map_err(SecretsError::Sealing),
@@ -107,6 +118,10 @@ pub fn load_sealing(source: &SealingSource) -> Result<SealingRing, SecretsError>
     }
 }
 
+fn expect_sealing_keys(text: &str) -> Result<(), String> {
+    sealing_source::read(text).map(|_| ())
+}
+
 /// Adds a new key to the end of a file of sealing keys, and says which. The file is replaced whole: a crash leaves the old
 /// one or the new one.
 ///
@@ -114,11 +129,11 @@ pub fn load_sealing(source: &SealingSource) -> Result<SealingRing, SecretsError>
 /// When the file cannot be read or written.
 pub fn add_sealing_key(path: &Path) -> Result<Generation, SecretsError> {
     let fail = |error: std::io::Error| SecretsError::File { path: path.to_owned(), reason: error.to_string() };
-    let text = load_or_create(path, |text| sealing_source::read(text).map(|_| ()))?;
+    let text = load_or_create(path, expect_sealing_keys)?;
     let key = new_key();
     let text = Zeroizing::new(format!("{}\n{}", text.expose(), key.expose()));
     replace_private(path, &text).map_err(fail)?;
-    Ok(load_sealing(&SealingSource::File(path.to_owned()))?.newest())
+    Ok(read_sealing(&SealingSource::File(path.to_owned()))?.newest())
 }
 
 /// Takes every key but these out of a file of sealing keys.
@@ -127,7 +142,7 @@ pub fn add_sealing_key(path: &Path) -> Result<Generation, SecretsError> {
 /// When the file cannot be read or written, or would be left without a key.
 pub fn keep_sealing_keys(path: &Path, keep: &[Generation]) -> Result<(), SecretsError> {
     let fail = |reason: String| SecretsError::File { path: path.to_owned(), reason };
-    let text = load_or_create(path, |text| sealing_source::read(text).map(|_| ()))?;
+    let text = read_key_file(path, expect_sealing_keys)?;
     let is_kept = |line: &&str| sealing_source::read(line).is_ok_and(|ring| keep.contains(&ring.newest()));
     let kept = Zeroizing::new(text.expose().lines().filter(is_kept).collect::<Vec<_>>().join("\n"));
     sealing_source::read(&kept).map_err(fail)?;
@@ -140,20 +155,25 @@ fn new_key() -> Secret {
 
 /// The text of a key file, with a new key made when there is none. `check` says what is wrong with it.
 fn load_or_create(path: &Path, check: impl Fn(&str) -> Result<(), String>) -> Result<Secret, SecretsError> {
-    let fail = |reason: String| SecretsError::File { path: path.to_owned(), reason };
-    loop {
-        match File::open(path) {
-            Ok(file) => {
-                let text = read_private(file).map_err(fail)?;
-                return check(text.expose()).map(|()| text).map_err(fail);
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                // Then read back: another process may have been quicker, and its key is the one.
-                write_private(path, new_key().expose()).map_err(|error| fail(error.to_string()))?;
-            }
-            Err(error) => return Err(fail(error.to_string())),
-        }
+    if !path.exists() {
+        // Then read back: another process may have been quicker, and its key is the one.
+        let fail = |error: std::io::Error| SecretsError::File { path: path.to_owned(), reason: error.to_string() };
+        write_private(path, new_key().expose()).map_err(fail)?;
     }
+    read_key_file(path, check)
+}
+
+/// The text of a key file that is there.
+fn read_key_file(path: &Path, check: impl Fn(&str) -> Result<(), String>) -> Result<Secret, SecretsError> {
+    let fail = |reason: String| SecretsError::File { path: path.to_owned(), reason };
+    let file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            fail("it does not exist; --data-dir names the folder of a relay, which makes it at its first start".to_owned())
+        }
+        _ => fail(error.to_string()),
+    })?;
+    let text = read_private(file).map_err(fail)?;
+    check(text.expose()).map(|()| text).map_err(fail)
 }
 
 /// The text of a file that only its owner can read, without blanks around it.
@@ -209,8 +229,12 @@ fn temporary(path: &Path, text: &str) -> std::io::Result<PathBuf> {
     let random = data_encoding::HEXLOWER.encode(&random_bytes::<8>());
     let temporary = path.with_extension(format!("new-{random}"));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all())?;
-    Ok(temporary)
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // A full disk: what is left of it would lie there for good.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written.map(|()| temporary)
 }
 
 fn sync_folder_of(path: &Path) -> std::io::Result<()> {
@@ -291,6 +315,16 @@ mod tests {
         assert!(!folder.path().join("sealing.key").exists());
         let failed = InstallSecrets::load(folder.path(), SealingSource::command("echo nothing").unwrap()).unwrap_err();
         assert!(failed.to_string().contains("64 hexadecimal digits"), "{failed}");
+    }
+
+    #[test]
+    fn looking_makes_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sealing.key");
+        for refused in [read_sealing(&SealingSource::File(path.clone())).unwrap_err(), keep_sealing_keys(&path, &[]).unwrap_err()] {
+            assert!(refused.to_string().contains("sealing.key") && refused.to_string().contains("does not exist"), "{refused}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -245,10 +245,13 @@ pub(crate) async fn all(session: &mut Session<'_>, settings: &Settings) -> Resul
         match signing(&row, &ring) {
             Ok(key) => all.keys.push(key),
             Err((Some(key_id), why)) => {
-                if matches!(why, Some(Unopened::Unknown(_))) {
+                if let Some(Unopened::Unknown(sealing_key)) = why {
+                    // An operator may have just made it: whoever holds the keys looks for it, and then tells.
                     settings.sealing.note_lack();
+                    tracing::debug!(key.id = %key_id, %sealing_key, "a key's secret wants a sealing key that is not here yet");
+                } else {
+                    tracing::error!(key.id = %key_id, ?why, "a key's secret does not open with the sealing keys of this relay");
                 }
-                tracing::error!(key.id = %key_id, ?why, "a key's secret does not open with the sealing keys of this relay");
                 all.unopened.push(key_id);
             }
             Err((None, why)) => tracing::error!(?why, "a key cannot be read"),

@@ -76,14 +76,8 @@ pub(crate) fn source(folder: &Path, command: Option<&str>) -> Result<SealingSour
 }
 
 impl Common {
-    fn folder(&self) -> Result<PathBuf, Failure> {
-        let folder = self.place.folder()?;
-        data_dir::create(&folder)?;
-        Ok(folder)
-    }
-
     fn source(&self) -> Result<SealingSource, Failure> {
-        source(&self.folder()?, self.sealing_key_command.as_deref())
+        source(&self.place.folder()?, self.sealing_key_command.as_deref())
     }
 
     /// The file, when the keys come from one.
@@ -97,7 +91,7 @@ impl Common {
     }
 
     async fn status(&self) -> Result<SealingStatus, Failure> {
-        let ring = relay::load_sealing(&self.source()?).map_err(failure)?;
+        let ring = relay::read_sealing(&self.source()?).map_err(failure)?;
         Ok(admin::sealing_status(&self.place.url()?, &ring).await?)
     }
 }
@@ -129,7 +123,9 @@ async fn status(common: &Common) -> Ended {
 }
 
 fn prepare(common: &Common) -> Ended {
-    let made = relay::add_sealing_key(&common.file()?).map_err(failure)?;
+    let file = common.file()?;
+    data_dir::create(&common.place.folder()?)?;
+    let made = relay::add_sealing_key(&file).map_err(failure)?;
     told(common, made, "made, not in use yet: copy the file to every relay, then `link-peeler secrets rotate`")
 }
 
@@ -139,7 +135,7 @@ async fn rotate(common: &Common) -> Ended {
     if let (SealingSource::File(path), false) = (&source, has_prepared) {
         relay::add_sealing_key(path).map_err(failure)?;
     }
-    let ring = relay::load_sealing(&source).map_err(failure)?;
+    let ring = relay::read_sealing(&source).map_err(failure)?;
     let note = |resealed| output::note(&format!("{resealed} secrets sealed anew"));
     let done = admin::reseal(&common.place.url()?, &ring, SystemClock.now(), note).await?;
     if common.json {
