@@ -12,7 +12,7 @@ pub(crate) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the database answers, and the relay is not shutting down.
+/// `GET /readyz`: the database answers and takes what is written, and the relay is not shutting down.
 pub(crate) async fn readyz(State(state): State<Shared>) -> Response {
     if state.draining.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
@@ -21,7 +21,7 @@ pub(crate) async fn readyz(State(state): State<Shared>) -> Response {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer, or takes nothing\n").into_response()
         }
     }
 }

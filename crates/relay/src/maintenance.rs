@@ -50,7 +50,11 @@ pub(crate) async fn run(state: Shared) {
     while ticks.next().await {
         // A database that hangs must not hold the shutdown up: what a step has asked for happens, or not, without it.
         tokio::select! {
-            () = async { while step(&state).await {} } => {}
+            () = async {
+                while step(&state).await {}
+                // Nobody else may be writing: callers are elsewhere while this relay is not ready.
+                state.store.try_again().await;
+            } => {}
             () = state.draining.cancelled() => return,
         }
     }

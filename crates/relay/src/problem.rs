@@ -114,6 +114,8 @@ pub(crate) enum Refusal {
         limit: u32,
     },
     Overloaded,
+    /// The database cannot be reached or written to now: to a caller the same as no room, for another reason.
+    DatabaseAway,
     OutcomeUnknown,
     Internal,
 }
@@ -174,7 +176,7 @@ impl Refusal {
             Self::BacklogFull { .. } => ProblemCode::BacklogFull,
             Self::TooManyStreams { .. } => ProblemCode::TooManyStreams,
             Self::TooManyPulls { .. } => ProblemCode::TooManyPulls,
-            Self::Overloaded => ProblemCode::Overloaded,
+            Self::Overloaded | Self::DatabaseAway => ProblemCode::Overloaded,
             Self::OutcomeUnknown => ProblemCode::OutcomeUnknown,
             Self::Internal => ProblemCode::Internal,
         }
@@ -255,6 +257,9 @@ impl Refusal {
                 format!("{limit} pulls of this desktop are open, and more it may not have. Wait until one is answered: one is enough.")
             }
             Self::Overloaded => "The relay is at its capacity. Nothing was stored; send the same request again.".to_owned(),
+            Self::DatabaseAway => {
+                "The relay cannot reach its database, or not write to it. Nothing was stored; send the same request again.".to_owned()
+            }
             Self::OutcomeUnknown => "The database did not confirm in time. Send the job again with the same idempotency key.".to_owned(),
             Self::Internal => "The relay failed; its log has the cause under the request id. Send a job again under the same idempotency key: it is made once."
                 .to_owned(),
@@ -300,6 +305,7 @@ impl Refusal {
             | Self::BodyTooLarge { .. }
             | Self::UnsupportedMediaType { .. }
             | Self::Overloaded
+            | Self::DatabaseAway
             | Self::OutcomeUnknown
             | Self::Internal => Value::Null,
         };
@@ -315,7 +321,7 @@ impl Refusal {
             | Self::QuotaExceeded { retry_after, .. } => Some(*retry_after),
             Self::BacklogFull { .. } | Self::TooManyStreams { .. } | Self::TooManyPulls { .. } => Some(BACKLOG_RETRY_SECONDS),
             Self::SlowDown { interval } => Some(*interval as u64),
-            Self::Overloaded | Self::OutcomeUnknown => Some(OVERLOADED_RETRY_SECONDS),
+            Self::Overloaded | Self::DatabaseAway | Self::OutcomeUnknown => Some(OVERLOADED_RETRY_SECONDS),
             _ => None,
         }
     }
@@ -340,7 +346,9 @@ impl Refusal {
             Self::RateLimited { .. } | Self::AddressLimited { .. } | Self::DeviceLimited { .. } | Self::QuotaExceeded { .. } => {
                 "https://iana.org/assignments/http-problem-types#quota-exceeded".to_owned()
             }
-            Self::Overloaded => "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".to_owned(),
+            Self::Overloaded | Self::DatabaseAway => {
+                "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity".to_owned()
+            }
             _ => format!("{public_url}/problems/{}", self.code()),
         }
     }
@@ -349,10 +357,11 @@ impl Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Overloaded | StoreError::Closed | StoreError::Unavailable(_) | StoreError::Conflict(_) => Self::Overloaded,
+            StoreError::Overloaded | StoreError::Closed | StoreError::Conflict(_) => Self::Overloaded,
+            StoreError::Unavailable(_) => Self::DatabaseAway,
             StoreError::OutcomeUnknown => Self::OutcomeUnknown,
             StoreError::RightLost => Self::RightLost,
-            StoreError::Setup(_) | StoreError::Database(_) | StoreError::Corrupt(_) => {
+            StoreError::Setup(_) | StoreError::Served(_) | StoreError::Database(_) | StoreError::Damaged(_) | StoreError::Corrupt(_) => {
                 tracing::error!(%error, "store failed");
                 Self::Internal
             }
@@ -467,6 +476,7 @@ mod tests {
             Refusal::TooManyStreams { limit: 8 },
             Refusal::TooManyPulls { limit: 16 },
             Refusal::Overloaded,
+            Refusal::DatabaseAway,
             Refusal::OutcomeUnknown,
             Refusal::Internal,
         ]

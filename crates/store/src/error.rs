@@ -1,5 +1,7 @@
 //! What can go wrong between an operation and the database. Refusals are no errors: they are values of their operation.
 
+use std::path::PathBuf;
+
 /// Why an operation did not happen, or cannot be said to have happened.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -12,8 +14,11 @@ pub enum StoreError {
     /// The database cannot be used as it is.
     #[error("{0}")]
     Setup(String),
-    /// The database cannot be reached now. Nothing was stored; try again.
-    #[error("the database cannot be reached: {0}")]
+    /// Another relay serves the SQLite file.
+    #[error("{} is in use by a running relay, and SQLite serves one: stop that relay first, or let both share a PostgreSQL database", .0.display())]
+    Served(PathBuf),
+    /// The database cannot be reached now, or cannot be written to. Nothing was stored; try again.
+    #[error("the database cannot be reached or written to: {0}")]
     Unavailable(String),
     /// Other transactions stood in the way more often than was worth trying. Nothing was stored; try again.
     #[error("other transactions stood in the way: {0}")]
@@ -21,6 +26,9 @@ pub enum StoreError {
     /// The database failed. Nothing was stored.
     #[error("database: {0}")]
     Database(String),
+    /// The file of the embedded database is damaged, or no database at all.
+    #[error("the database file is damaged: {0}")]
+    Damaged(String),
     /// The database holds something that this program never writes.
     #[error("the database holds an unreadable value: {0}")]
     Corrupt(String),
@@ -40,12 +48,13 @@ impl StoreError {
 }
 
 impl StoreError {
-    /// A failure of the embedded database. A file that another process holds, or a full disk, is no fault of the request:
-    /// the same one may go through later.
+    /// A failure of the embedded database. A file that another process holds, or a disk that takes nothing, is no fault of
+    /// the request: the same one may go through later.
     pub(crate) fn of_sqlite(place: &str, error: &rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, ReadOnly, SystemIoFailure};
         match error.sqlite_error_code() {
-            Some(DatabaseBusy | DatabaseLocked | DiskFull) => Self::Unavailable(format!("{place}: {error}")),
+            Some(DatabaseBusy | DatabaseLocked | DiskFull | ReadOnly | SystemIoFailure) => Self::Unavailable(format!("{place}: {error}")),
+            Some(DatabaseCorrupt | NotADatabase) => Self::Damaged(format!("{place}: {error}")),
             _ => Self::in_statement(place, error),
         }
     }

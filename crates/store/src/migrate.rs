@@ -4,7 +4,9 @@ use refinery::{Migration, Report};
 use serde::Serialize;
 
 use crate::error::StoreError;
+use crate::session::PostgresUrl;
 use crate::session::postgres::Connection;
+use crate::sqlite_file::Purpose;
 
 mod sqlite_steps {
     refinery::embed_migrations!("migrations/sqlite");
@@ -35,6 +37,15 @@ pub(crate) async fn postgres(connection: &mut Connection) -> Result<(), StoreErr
     let migrated = postgres_alone(connection).await;
     connection.client().batch_execute(&lock(UNLOCK)).await.map_err(|error| failed(&error))?;
     migrated
+}
+
+/// Migrates for whoever serves the database; for a piece of work beside them, refuses one that wants it.
+pub(crate) async fn postgres_for(purpose: Purpose, url: &PostgresUrl) -> Result<(), StoreError> {
+    let mut connection = Connection::open(url).await?;
+    match purpose {
+        Purpose::Serve => postgres(&mut connection).await,
+        Purpose::WorkBeside => Schema::of_postgres(&mut connection).await?.expect_current(),
+    }
 }
 
 async fn postgres_alone(connection: &mut Connection) -> Result<(), StoreError> {
@@ -133,6 +144,18 @@ impl Schema {
         Ok(())
     }
 
+    /// Refuses a database whose schema is not this program's.
+    pub(crate) fn expect_current(&self) -> Result<(), StoreError> {
+        self.check_usable()?;
+        match self.pending.first() {
+            Some(step) => Err(StoreError::Setup(format!(
+                "the schema lacks step {} `{}`; run `link-peeler db migrate` first",
+                step.version, step.name
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Whether there are steps to apply. A database that is ahead is used as it is: while relays are upgraded one by
     /// one, those that come last must still be able to start again.
     fn wants_migration(&self) -> Result<bool, StoreError> {
@@ -168,7 +191,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::session::{PostgresUrl, sqlite};
+    use crate::session::sqlite;
 
     const COLUMNS: &str =
         "SELECT table_name::text || '.' || column_name::text FROM information_schema.columns WHERE table_schema = 'public'";

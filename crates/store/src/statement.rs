@@ -58,6 +58,7 @@ statements! {
     shared ACCOUNT_BY_NAME = "accounts/account_by_name";
     shared SET_PLAN = "accounts/set_plan";
     shared ACCOUNT_SETTING = "accounts/setting";
+    shared DROP_SETTING = "accounts/drop_setting";
     shared SET_ACCOUNT_SETTING = "accounts/set_setting";
     shared ACCOUNT_SETTINGS = "accounts/settings";
     shared PLAN_NAME = "accounts/plan_name";

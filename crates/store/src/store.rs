@@ -38,8 +38,9 @@ use crate::right::Right;
 use crate::row::RowKey;
 use crate::row_edit::{self, EditOrder, Recheck, Recheckable, RowEdit, RowEdited};
 use crate::sealing;
-use crate::session::{self, PostgresUrl};
+use crate::session::PostgresUrl;
 use crate::settings::Settings;
+use crate::sqlite_file::{self, Purpose};
 use crate::upkeep::{self, Upkeep, UpkeepOrder};
 use crate::wake::remote::Hints;
 use crate::wake::{self, EndedWatch, ReadyWatch, RecordedWatch, Wake};
@@ -75,20 +76,30 @@ impl Store {
     /// # Errors
     /// When the database cannot be opened, migrated, or made durable.
     pub async fn open(url: &DatabaseUrl, settings: Settings) -> Result<Self, StoreError> {
-        let settings = Arc::new(settings);
+        Self::open_as(url, Purpose::Serve, Arc::new(settings)).await
+    }
+
+    /// Opens a database that is there, for a short piece of work beside whoever serves it: makes and migrates nothing.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be opened, or its schema is not this program's.
+    pub async fn open_beside(url: &DatabaseUrl, settings: Settings) -> Result<Self, StoreError> {
+        Self::open_as(url, Purpose::WorkBeside, Arc::new(settings)).await
+    }
+
+    async fn open_as(url: &DatabaseUrl, purpose: Purpose, settings: Arc<Settings>) -> Result<Self, StoreError> {
         match url {
-            DatabaseUrl::Sqlite(path) => Self::open_sqlite(path.clone(), settings).await,
-            DatabaseUrl::Postgres(url) => Self::open_postgres(PostgresUrl::parse(url)?, settings).await,
+            DatabaseUrl::Sqlite(path) => Self::open_sqlite(path.clone(), purpose, settings).await,
+            DatabaseUrl::Postgres(url) => Self::open_postgres(PostgresUrl::parse(url)?, purpose, settings).await,
         }
     }
 
-    async fn open_sqlite(path: PathBuf, settings: Arc<Settings>) -> Result<Self, StoreError> {
+    async fn open_sqlite(path: PathBuf, purpose: Purpose, settings: Arc<Settings>) -> Result<Self, StoreError> {
         let wake = Arc::new(Wake::default());
         let (for_writer, for_wake) = (Arc::clone(&settings), Arc::clone(&wake));
         let opened = tokio::task::spawn_blocking(move || {
-            let mut connection = session::sqlite::open(&path, false)?;
-            migrate::sqlite(&mut connection)?;
-            let (lanes, thread) = writer::sqlite::start(connection, &for_writer, &for_wake)?;
+            let file = sqlite_file::open(&path, purpose)?;
+            let (lanes, thread) = writer::sqlite::start(file, &for_writer, &for_wake)?;
             Ok::<_, StoreError>((Readers::sqlite(&path), lanes, thread))
         });
         let (readers, lanes, thread) = opened.await.map_err(|_| StoreError::Closed)??;
@@ -96,8 +107,8 @@ impl Store {
         Ok(Self(Arc::new(Shared { settings, wake, readers, lanes, tasks: Mutex::new(tasks) }), None))
     }
 
-    async fn open_postgres(url: PostgresUrl, settings: Arc<Settings>) -> Result<Self, StoreError> {
-        migrate::postgres(&mut session::postgres::Connection::open(&url).await?).await?;
+    async fn open_postgres(url: PostgresUrl, purpose: Purpose, settings: Arc<Settings>) -> Result<Self, StoreError> {
+        migrate::postgres_for(purpose, &url).await?;
         let hints = Arc::new(Hints::default());
         let wake = Arc::new(Wake::with_remote(Arc::clone(&hints)));
         let (lanes, writers) = writer::postgres::start(&url, &settings, &wake).await?;
@@ -121,6 +132,8 @@ impl Store {
 
     /// Serves what has queued, then closes. Operations that come later fail with [`StoreError::Closed`].
     pub async fn close(&self) {
+        // Before the writer: whoever closes an SQLite file last empties its log into it.
+        self.0.readers.close();
         self.0.lanes.close().await;
         let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(thread) = tasks.thread {
@@ -135,22 +148,8 @@ impl Store {
         tasks.endless.iter().for_each(JoinHandle::abort);
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn check(&self) -> Result<(), StoreError> {
-        if self.0.lanes.is_closed() {
-            return Err(StoreError::Closed);
-        }
-        let nobody = DeviceId::from_bytes([0; 16]);
-        self.read(nobody, |session, _, id| Box::pin(device::one(session, id))).await.map(|_| ())
-    }
-
-    /// Operations that wait for a writer.
-    #[must_use]
-    pub fn queued_operations(&self) -> usize {
-        self.0.lanes.queued()
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.0.lanes
     }
 
     // Admission and jobs.

@@ -72,6 +72,38 @@ fn a_script_branches_on_what_a_check_finds() {
 }
 
 #[test]
+fn one_relay_serves_a_file_and_leaves_it_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = text(folder.path());
+    let relay = ["relay", "--json", "--listen", "127.0.0.1:0", "--data-dir", data, "--log", "warn"];
+    let file = folder.path().join("relay/relay.sqlite");
+    let mut first = Service::start(&relay);
+    first.next_json();
+    let second = run(&relay);
+    assert!(second.code != 0 && second.err.contains("relay.sqlite") && second.err.contains("stop that relay first"), "{}", second.err);
+    // What works for a moment does so beside it.
+    for command in [&["db", "check", "--data-dir", data][..], &["operators", "setup-link", "--database", text(&file)]] {
+        let beside = run(command);
+        assert_eq!(beside.code, 0, "{command:?}: {}", beside.err);
+    }
+    assert_eq!(first.stop().0, 0);
+    let names: Vec<_> = std::fs::read_dir(folder.path().join("relay")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!names.iter().any(|name| name == "relay.sqlite-wal" || name == "relay.sqlite-shm"), "{names:?}");
+    let copy = folder.path().join("copy.sqlite");
+    std::fs::copy(&file, &copy).unwrap();
+    let status = run(&["db", "status", "--database", text(&copy), "--json"]).json();
+    assert_eq!(status["counts"]["accounts"].as_u64(), Some(1));
+
+    // Killed, it leaves no lock behind, and its log is read at the next start.
+    let mut killed = Service::start(&relay);
+    killed.next_json();
+    drop(killed);
+    let mut again = Service::start(&relay);
+    again.next_json();
+    assert_eq!(again.stop().0, 0);
+}
+
+#[test]
 fn looking_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none.sqlite");
@@ -80,6 +112,13 @@ fn looking_makes_nothing() {
         assert!(refused.code == 2 && refused.err.contains("does not exist"), "{command}: {}", refused.err);
     }
     assert!(!Path::new(&missing).exists());
+    let setup = run(&["operators", "setup-link", "--database", text(&missing)]);
+    assert!(setup.code == 2 && setup.err.contains("none.sqlite does not exist"), "{}", setup.err);
+    for command in ["status", "rotate", "retire"] {
+        let refused = run(&["secrets", command, "--data-dir", text(&folder.path().join("typo"))]);
+        assert!(refused.code != 0 && refused.err.contains("sealing.key") && refused.err.contains("does not exist"), "{}", refused.err);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
     let short = run(&["relay", "--retention-days", "30", "--data-dir", text(folder.path())]);
     assert!(short.code == 2 && short.err.contains("longer than idempotency keys"), "{}", short.err);
 }

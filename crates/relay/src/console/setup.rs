@@ -32,7 +32,7 @@ pub(crate) async fn new_link(store: &Store, account: AccountId, now: UnixMillis)
 /// Makes a link without a relay, for whoever is at the database. `None`: no account has this name.
 ///
 /// # Errors
-/// When the database cannot be opened.
+/// When there is no such database, it cannot be opened, or its schema is not this program's: nothing is made here.
 pub async fn setup_link_on(database: &DatabaseUrl, account: &str, public_url: &str, now: UnixMillis) -> Result<Option<Secret>, StoreError> {
     let settings = Settings {
         plans: domain::Plans::default(),
@@ -43,7 +43,7 @@ pub async fn setup_link_on(database: &DatabaseUrl, account: &str, public_url: &s
         // Nothing that is sealed is touched.
         sealing: Sealing::with(SealingKey::new(&[0; 32])),
     };
-    let store = Store::open(database, settings).await?;
+    let store = Store::open_beside(database, settings).await?;
     let made = match store.account_by_name(account).await? {
         Some(account) => new_link(&store, account.id, now).await.map(Some),
         None => Ok(None),

@@ -253,7 +253,10 @@ pub(super) fn help(code: ProblemCode) -> Help {
         },
         ProblemCode::Overloaded => Help {
             happened: "The relay is at its capacity, or shuts down. Nothing was stored.",
-            causes: &["More requests at once than its database takes in.", "The database does not answer at the moment."],
+            causes: &[
+                "More requests at once than its database takes in.",
+                "The database does not answer at the moment, or its disk is full.",
+            ],
             steps: &["Send the same again, signed anew, after the seconds in `Retry-After`; wait longer after each try."],
         },
         ProblemCode::OutcomeUnknown => Help {

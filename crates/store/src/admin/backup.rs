@@ -10,11 +10,11 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::AdminError;
-use super::open::files_of;
+use super::open::{connect, files_of};
 use super::postgres_tools::{self, Tools};
 use crate::database::DatabaseUrl;
 use crate::migrate::Schema;
-use crate::session::sqlite;
+use crate::session::{PostgresUrl, sqlite};
 
 /// Pages of one step of the backup; the whole of it reads one moment, however many steps it takes.
 const PAGES_PER_STEP: i32 = 4_096;
@@ -45,14 +45,28 @@ pub async fn backup(url: &DatabaseUrl, file: &Path, tools: &Tools) -> Result<Bac
             if !path.exists() {
                 return Err(AdminError::Missing(path.clone()));
             }
-            let (source, target) = (path.clone(), file.to_owned());
-            blocking(move || copy_into_new_file(&sqlite::open(&source, true)?, &target)).await?;
+            let (path, target) = (path.clone(), file.to_owned());
+            let back_up = move || {
+                let source = sqlite::open(&path, true)?;
+                expect_ours(&Schema::of_sqlite(&source)?, &path.display().to_string())?;
+                copy_into_new_file(&source, &target)
+            };
+            blocking(back_up).await?;
             "integrity_check"
         }
-        DatabaseUrl::Postgres(url) => postgres_tools::dump(url, file, tools).await?,
+        DatabaseUrl::Postgres(url) => {
+            let schema = Schema::of_postgres(&mut connect(&PostgresUrl::parse(url)?).await?).await?;
+            expect_ours(&schema, "this PostgreSQL database")?;
+            postgres_tools::dump(url, file, tools).await?
+        }
     };
     let size_bytes = file.metadata().map_err(AdminError::file(file))?.len();
     Ok(BackedUp { file: file.to_owned(), size_bytes, verified_by })
+}
+
+/// Refuses what could never be restored: something that no relay has made.
+fn expect_ours(schema: &Schema, what: &str) -> Result<(), AdminError> {
+    if schema.version() == 0 { Err(AdminError::Unsuitable(format!("{what} is no database of link-peeler's"))) } else { Ok(()) }
 }
 
 /// Copies what `source` holds at this moment into a new file that is durable, sound and complete by itself.
@@ -64,19 +78,19 @@ pub(super) fn copy_into_new_file(source: &Connection, target: &Path) -> Result<(
         // begin again, and under load it would never end.
         source.execute_batch("BEGIN")?;
         let _: i64 = source.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        let copied = run(&Backup::new(source, &mut copy)?);
+        let copied = run(&Backup::new(source, &mut copy)?, target);
         source.execute_batch("ROLLBACK")?;
         copied?;
         check_integrity(&copy, target)?;
         // One file, without a log beside it: what is carried away is whole. The relay that opens it turns the log on.
-        copy.pragma_update(None, "journal_mode", "DELETE")?;
+        copy.pragma_update(None, "journal_mode", "DELETE").map_err(full_disk(target))?;
     }
     keep(partial, target)
 }
 
-fn run(backup: &Backup<'_, '_>) -> Result<(), AdminError> {
+fn run(backup: &Backup<'_, '_>, target: &Path) -> Result<(), AdminError> {
     loop {
-        match backup.step(PAGES_PER_STEP)? {
+        match backup.step(PAGES_PER_STEP).map_err(full_disk(target))? {
             StepResult::Done => return Ok(()),
             StepResult::More => {}
             // Both are our own: nobody else writes to either side of this backup.
@@ -85,6 +99,15 @@ fn run(backup: &Backup<'_, '_>) -> Result<(), AdminError> {
             }
             _ => {}
         }
+    }
+}
+
+/// Of the two sides of a copy only the new file can want room.
+fn full_disk(target: &Path) -> impl FnOnce(rusqlite::Error) -> AdminError + use<> {
+    let path = target.to_owned();
+    move |error| match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => AdminError::File { path, error: std::io::ErrorKind::StorageFull.into() },
+        _ => error.into(),
     }
 }
 
@@ -114,9 +137,7 @@ pub(super) fn open_backup(file: &Path) -> Result<Connection, AdminError> {
     check_integrity(&connection, file)?;
     let schema = Schema::of_sqlite(&connection)?;
     schema.check_usable()?;
-    if schema.version() == 0 {
-        return Err(AdminError::Unsuitable(format!("{} is no database of link-peeler's", file.display())));
-    }
+    expect_ours(&schema, &file.display().to_string())?;
     Ok(connection)
 }
 

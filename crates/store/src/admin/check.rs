@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::AdminError;
 use super::open::{Access, Open};
 use crate::database::DatabaseUrl;
+use crate::error::StoreError;
 use crate::session::Session;
 use crate::statement::{self, Statement};
 
@@ -72,14 +73,32 @@ const COUNTED: &[(&str, &str, &Statement)] = &[
 /// ever changed.
 ///
 /// # Errors
-/// When the database cannot be read, or its schema is not this program's. What does not hold is no error.
+/// When the database cannot be reached, or its schema is not this program's. What does not hold is no error, nor is a file
+/// that is too damaged to be read.
 pub async fn check(url: &DatabaseUrl, repair_counters: bool) -> Result<CheckReport, AdminError> {
+    let backend = if matches!(url, DatabaseUrl::Sqlite(_)) { "sqlite" } else { "postgres" };
+    let mut report = CheckReport { backend, checks: Vec::new(), notes: Vec::new(), repaired_counters: None };
+    match look(url, repair_counters, &mut report).await {
+        // What cannot even be read does not hold, and ends the look: whatever else was found stays.
+        Err(AdminError::Store(StoreError::Damaged(why))) => {
+            if report.violations().all(|check| check.name != INTEGRITY) {
+                report.checks.retain(|check| check.name != INTEGRITY);
+                report.checks.insert(0, pages_are_whole(1));
+            }
+            report.notes.push(format!("{url:?}: {why}; nothing further could be checked"));
+            Ok(report)
+        }
+        looked => looked.map(|()| report),
+    }
+}
+
+async fn look(url: &DatabaseUrl, repair_counters: bool, report: &mut CheckReport) -> Result<(), AdminError> {
     let access = if repair_counters { Access::Write } else { Access::Read };
     let mut open = Open::connect(url, access).await?;
     open.expect_current_schema().await?;
-    let (mut checks, mut notes) = (Vec::new(), Vec::new());
+    let CheckReport { checks, notes, .. } = report;
     open.begin_snapshot()?;
-    checks.push(integrity(&mut open, &mut notes).await?);
+    checks.push(integrity(&mut open, notes).await?);
     let mut session = open.session();
     for (name, meaning, counting) in COUNTED {
         let violations = session.row(counting, &[]).await?.map_or(Ok(0), |row| row.get(0))?;
@@ -99,7 +118,6 @@ pub async fn check(url: &DatabaseUrl, repair_counters: bool) -> Result<CheckRepo
         meaning: "a month's usage is the number of its jobs, without those that were cancelled before a desktop had them",
         violations: counted(usages.len()),
     });
-    let mut repaired_counters = None;
     if repair_counters {
         for account in &backlogs {
             recount_backlog(&mut session, *account).await?;
@@ -107,9 +125,15 @@ pub async fn check(url: &DatabaseUrl, repair_counters: bool) -> Result<CheckRepo
         for key in &usages {
             recount_usage(&mut session, key).await?;
         }
-        repaired_counters = Some(counted(backlogs.len() + usages.len()));
+        report.repaired_counters = Some(counted(backlogs.len() + usages.len()));
     }
-    Ok(CheckReport { backend: open.backend(), checks, notes, repaired_counters })
+    Ok(())
+}
+
+const INTEGRITY: &str = "integrity";
+
+const fn pages_are_whole(violations: u64) -> Checked {
+    Checked { name: INTEGRITY, meaning: "the database's pages are whole", violations }
 }
 
 /// Whether the pages are whole, as far as the database itself can tell.
@@ -132,7 +156,7 @@ async fn integrity(open: &mut Open, notes: &mut Vec<String>) -> Result<Checked, 
             u64::try_from(row.get::<_, i64>(1)).unwrap_or_default()
         }
     };
-    Ok(Checked { name: "integrity", meaning: "the database's pages are whole", violations })
+    Ok(pages_are_whole(violations))
 }
 
 /// Faults of one file that are shown; one damaged page is followed by thousands.

@@ -54,6 +54,7 @@ impl AdminError {
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         match self {
+            Self::Store(StoreError::Served(_)) => true,
             Self::Missing(_) | Self::Exists(_) | Self::NotEmpty(_) | Self::InUse(_) | Self::Unsuitable(_) => true,
             Self::Store(_) | Self::File { .. } | Self::Differs(_) | Self::ToolMissing(_) | Self::ToolFailed { .. } => false,
         }

@@ -25,18 +25,26 @@ pub use restore::{Restored, restore};
 pub use status::{AccountBacklog, Counts, Status, status};
 
 use crate::database::DatabaseUrl;
+use crate::sqlite_file::Served;
 use open::{Access, Open};
 
 /// Brings the database to the schema of this program, forward only. An SQLite file is made when it does not exist.
 /// Returns where the schema stood before.
 ///
 /// # Errors
-/// When the database cannot be opened or migrated; steps before the one that failed stay applied.
+/// When the database cannot be opened or migrated, or a relay serves the SQLite file and there are steps to apply; steps before the one that failed stay applied.
 pub async fn migrate(url: &DatabaseUrl) -> Result<Schema, AdminError> {
     let mut open = Open::connect(url, Access::WriteOrCreate).await?;
     let before = open.schema().await?;
     match &mut open {
-        Open::Sqlite(connection) => crate::migrate::sqlite(connection)?,
+        Open::Sqlite(connection) => {
+            // Not under a relay's feet; with nothing to do it may run.
+            let _served = match url {
+                DatabaseUrl::Sqlite(path) if !before.pending.is_empty() => Some(Served::take(path)?),
+                _ => None,
+            };
+            crate::migrate::sqlite(connection)?;
+        }
         Open::Postgres(connection) => crate::migrate::postgres(connection).await?,
     }
     Ok(before)

@@ -68,15 +68,7 @@ impl Open {
 
     /// Refuses a database whose schema is not this program's.
     pub(super) async fn expect_current_schema(&mut self) -> Result<(), AdminError> {
-        let schema = self.schema().await?;
-        schema.check_usable()?;
-        match schema.pending.first() {
-            Some(step) => Err(AdminError::Unsuitable(format!(
-                "the schema lacks step {} `{}`; run `link-peeler db migrate` first",
-                step.version, step.name
-            ))),
-            None => Ok(()),
-        }
+        self.schema().await?.expect_current().map_err(|why| AdminError::Unsuitable(why.to_string()))
     }
 
     /// Begins a transaction in which every statement sees the same moment. Works on a standby too.

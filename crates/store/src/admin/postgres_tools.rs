@@ -67,9 +67,14 @@ pub(super) async fn dump(url: &str, file: &Path, tools: &Tools) -> Result<&'stat
 /// Restores a dump into an empty database, wholly or not at all.
 pub(super) async fn restore(url: &str, file: &Path, tools: &Tools) -> Result<(), AdminError> {
     let program = tools.find("pg_restore").ok_or_else(|| AdminError::ToolMissing(WITHOUT_PG_RESTORE.to_owned()))?;
+    let mut listing = Command::new(&program);
+    listing.arg("--list").arg(file);
+    if !run("pg_restore", listing).await?.contains(" refinery_schema_history ") {
+        return Err(AdminError::Unsuitable(format!("{} is no backup of a database of link-peeler's", file.display())));
+    }
     let (mut command, _password) = on_database(&program, url)?;
     command.args(["--exit-on-error", "--single-transaction", "--no-owner"]).arg(file);
-    run("pg_restore", command).await
+    run("pg_restore", command).await.map(|_| ())
 }
 
 /// Variables of ours may hold secrets, which are none of the program's business.
@@ -131,11 +136,12 @@ fn for_libpq(url: &str) -> String {
     format!("{scheme}://{authority}{path}{query}")
 }
 
-async fn run(tool: &'static str, mut command: Command) -> Result<(), AdminError> {
+/// Returns what the program said.
+async fn run(tool: &'static str, mut command: Command) -> Result<String, AdminError> {
     let failed = |message: String| AdminError::ToolFailed { tool, message };
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.map_err(|error| failed(error.to_string()))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
 }

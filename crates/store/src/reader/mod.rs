@@ -77,6 +77,14 @@ impl Readers {
         Self { pool, turns: Arc::new(Turns::new(bounds)) }
     }
 
+    /// Closes the connections of an SQLite file, those in use as soon as they are not: reads that come later fail. What is
+    /// open to a server ends with the process.
+    pub(crate) fn close(&self) {
+        if let Pool::Sqlite(readers) = &self.pool {
+            readers.close();
+        }
+    }
+
     /// Runs a reading function over a connection of the pool.
     pub(crate) async fn read<I, T>(&self, settings: &Arc<Settings>, whose: Whose, input: I, function: ReadFn<I, T>) -> Result<T, StoreError>
     where

@@ -14,12 +14,36 @@ use crate::writer::sqlite::at_once;
 /// Idle connections to the file; more are opened as they are needed.
 pub(crate) struct SqliteReaders {
     path: PathBuf,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    idle: Arc<Mutex<Idle>>,
+}
+
+/// Connections that nobody reads with now.
+#[derive(Default)]
+struct Idle {
+    connections: Vec<Connection>,
+    is_closed: bool,
+}
+
+impl Idle {
+    /// `None`: there is no idle one, and another may be opened.
+    fn lend(&mut self) -> Result<Option<Connection>, StoreError> {
+        if self.is_closed { Err(StoreError::Closed) } else { Ok(self.connections.pop()) }
+    }
+
+    fn give_back(&mut self, connection: Connection) {
+        if !self.is_closed {
+            self.connections.push(connection);
+        }
+    }
 }
 
 impl SqliteReaders {
     pub(crate) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), idle: Arc::default() }
+    }
+
+    pub(super) fn close(&self) {
+        *lock(&self.idle) = Idle { connections: Vec::new(), is_closed: true };
     }
 
     pub(super) async fn read<I, T>(
@@ -37,17 +61,17 @@ impl SqliteReaders {
         let read = move || {
             // Held to the end of the read, also when whoever asked for it has gone away.
             let _turn = turn;
-            let lent = lock(&idle).pop();
+            let lent = lock(&idle).lend()?;
             let mut connection = lent.map_or_else(|| sqlite::open(&path, true), Ok)?;
             let outcome = at_once(function(&mut Session::Sqlite(&mut connection), &settings, &input));
-            lock(&idle).push(connection);
+            lock(&idle).give_back(connection);
             outcome
         };
         tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Closed)?
     }
 }
 
-fn lock(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {
+fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
     // A list of connections is whole whatever happened to the thread that held it.
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }

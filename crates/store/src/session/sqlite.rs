@@ -14,6 +14,7 @@ use super::row::{Cell, Row};
 use super::{Batch, NumberedRow, Value};
 use crate::error::StoreError;
 use crate::page_room::Room;
+use crate::sqlite_file;
 use crate::statement::Statement;
 
 /// Older versions carry the WAL-reset corruption bug.
@@ -38,8 +39,11 @@ pub(crate) fn open(path: &Path, read_only: bool) -> Result<Connection, StoreErro
     if !read_only {
         make_private(path)?;
     }
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let in_file = |error: rusqlite::Error| StoreError::of_sqlite(&path.display().to_string(), &error);
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(in_file)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // The first look at the file: what is wrong with it is told with its name.
+    connection.query_one("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(in_file)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     // A plan goes by the statement alone. Otherwise SQLite may want to look at what is bound, to a LIMIT or in a join say, and
     // prepares such a statement anew each time that it is run: a tenth to a quarter of the writer's time.
@@ -47,6 +51,7 @@ pub(crate) fn open(path: &Path, read_only: bool) -> Result<Connection, StoreErro
     add_audit_hash(&connection)?;
     connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
     if !read_only {
+        sqlite_file::expect_new_or_ours(&connection, path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;

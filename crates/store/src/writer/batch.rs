@@ -82,6 +82,7 @@ impl Batch {
             }
             Err(failed) => failed,
         };
+        means.failure.note(&failed.error);
         means.wake.tell(failed.possible.clone());
         if self.len() == 1 || failed.is_fatal {
             tracing::error!(error = %failed.error, operations = self.len(), "transaction failed");
@@ -96,6 +97,7 @@ impl Batch {
                 Ok(effects) => batch.tell(&means.wake, effects),
                 Err(failed) => {
                     tracing::error!(error = %failed.error, "transaction failed");
+                    means.failure.note(&failed.error);
                     means.wake.tell(failed.possible.clone());
                     batch.answer(&Err(failed.error.clone()));
                     if failed.is_fatal {

@@ -15,6 +15,7 @@ use crate::admission::PendingAdmission;
 use crate::desk::PendingPull;
 use crate::error::StoreError;
 use crate::heads::Heads;
+use crate::health::WriteFailure;
 use crate::nonce::Ring;
 use crate::operation::Operation;
 use crate::settings::Settings;
@@ -54,11 +55,13 @@ pub(crate) struct Means {
     wake: Arc<Wake>,
     nonces: Ring,
     heads: Heads,
+    failure: Arc<WriteFailure>,
 }
 
 impl Means {
-    fn new(settings: &Arc<Settings>, wake: &Arc<Wake>, heads: Heads) -> Self {
-        Self { settings: Arc::clone(settings), wake: Arc::clone(wake), nonces: Ring::default(), heads }
+    fn new(settings: &Arc<Settings>, wake: &Arc<Wake>, heads: Heads, failure: &Arc<WriteFailure>) -> Self {
+        let (settings, wake, failure) = (Arc::clone(settings), Arc::clone(wake), Arc::clone(failure));
+        Self { settings, wake, nonces: Ring::default(), heads, failure }
     }
 }
 
@@ -68,6 +71,7 @@ pub(crate) struct Lanes {
     /// Accounts are spread over these by hash, so that an account's admissions meet in one batch.
     admissions: Vec<mpsc::Sender<Command>>,
     operations: Operations,
+    failure: Arc<WriteFailure>,
 }
 
 /// The queue of everything else.
@@ -123,6 +127,11 @@ impl Lanes {
             Operations::Turns(turns) => turns.is_closed(),
         };
         is_closed || self.admissions.iter().any(mpsc::Sender::is_closed)
+    }
+
+    /// What the writers last failed with.
+    pub(crate) fn failure(&self) -> &WriteFailure {
+        &self.failure
     }
 
     /// Operations that wait.

@@ -11,6 +11,7 @@ use super::batch::Batch;
 use super::{Command, Lanes, Means, Operations, QUEUE_LENGTH, bounds};
 use crate::error::StoreError;
 use crate::heads::Heads;
+use crate::health::WriteFailure;
 use crate::session::postgres::Connection;
 use crate::session::{PostgresUrl, Session};
 use crate::settings::Settings;
@@ -33,18 +34,20 @@ pub(crate) async fn start(
     wake: &Arc<Wake>,
 ) -> Result<(Lanes, Vec<JoinHandle<()>>), StoreError> {
     let heads = Heads::shared();
+    let failure = Arc::<WriteFailure>::default();
+    let means = || Means::new(settings, wake, heads.clone(), &failure);
     let mut tasks = Vec::new();
     let mut admissions = Vec::new();
     for _ in 0..ADMISSION_WRITERS {
         let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
         admissions.push(sender);
-        tasks.push(tokio::spawn(Writer::open(url, Means::new(settings, wake, heads.clone())).await?.admit(receiver)));
+        tasks.push(tokio::spawn(Writer::open(url, means()).await?.admit(receiver)));
     }
     let turns = Arc::new(Turns::new(bounds(OPERATION_WRITERS)));
     for _ in 0..OPERATION_WRITERS {
-        tasks.push(tokio::spawn(Writer::open(url, Means::new(settings, wake, heads.clone())).await?.operate(Arc::clone(&turns))));
+        tasks.push(tokio::spawn(Writer::open(url, means()).await?.operate(Arc::clone(&turns))));
     }
-    Ok((Lanes { admissions, operations: Operations::Turns(turns) }, tasks))
+    Ok((Lanes { admissions, operations: Operations::Turns(turns), failure }, tasks))
 }
 
 struct Writer {
@@ -86,7 +89,10 @@ impl Writer {
                     self.line.hang_up();
                 }
             }
-            Err(error) => batch.answer(&Err(error)),
+            Err(error) => {
+                self.means.failure.note(&error);
+                batch.answer(&Err(error));
+            }
         }
     }
 }

@@ -154,9 +154,9 @@ impl Fixture {
         self.store = Store::open(&self.database.url(), settings()).await.unwrap();
     }
 
-    /// Another store on the same database, as another relay has.
+    /// Another store on the same database, as another relay has: on SQLite, where only one may serve, as a command beside it.
     pub(crate) async fn another_relay(&self) -> Store {
-        Store::open(&self.database.url(), settings()).await.unwrap()
+        Store::open_beside(&self.database.url(), settings()).await.unwrap()
     }
 
     /// An account on the plan of this name.

@@ -86,7 +86,7 @@ fn ring(keys: &[[u8; 32]]) -> SealingRing {
 
 async fn with_keys(fixture: &Fixture, keys: &[[u8; 32]]) -> Store {
     let settings = Settings { sealing: Sealing::new(ring(keys)), ..settings() };
-    let store = Store::open(&fixture.database.url(), settings).await.unwrap();
+    let store = Store::open_beside(&fixture.database.url(), settings).await.unwrap();
     store.ensure_account("default", Plans::UNLIMITED, NOW).await.unwrap();
     store
 }

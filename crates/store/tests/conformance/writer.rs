@@ -111,10 +111,37 @@ fn link(fixture: &Fixture) -> ApprovedLink {
 }
 
 #[tokio::test]
+async fn a_closed_file_is_whole_without_its_log() {
+    let fixture = Fixture::open(crate::fixture::Backend::Sqlite).await;
+    fixture.accept(fixture.submission("a")).await;
+    // Reads have connections of their own, which outlive them.
+    fixture.used(fixture.account, Environment::Live, NOW).await;
+    fixture.store.close().await;
+    let store::DatabaseUrl::Sqlite(path) = fixture.database.url() else { unreachable!() };
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let jobs = rusqlite::Connection::open(&copy).unwrap().query_one("SELECT count(*) FROM jobs", [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(jobs, 1);
+    assert!(!path.with_extension("db-wal").exists() && !path.with_extension("db-shm").exists(), "nothing of it lies beside it");
+    assert!(matches!(fixture.store.account_by_name("default").await, Err(StoreError::Closed)));
+}
+
+#[tokio::test]
+async fn one_relay_serves_a_file() {
+    let fixture = Fixture::open(crate::fixture::Backend::Sqlite).await;
+    let url = fixture.database.url();
+    let refused = store::Store::open(&url, settings()).await;
+    assert!(matches!(&refused, Err(StoreError::Served(_))), "{refused:?}");
+    fixture.store.close().await;
+    store::Store::open(&url, settings()).await.unwrap().close().await;
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_refused_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
     std::fs::write(&path, "not a database, but long enough to be looked at as one. ".repeat(100)).unwrap();
     let refused = store::Store::open(&path.to_str().unwrap().parse().unwrap(), settings()).await;
-    assert!(matches!(refused, Err(StoreError::Database(_) | StoreError::Setup(_))), "{refused:?}");
+    assert!(matches!(&refused, Err(StoreError::Damaged(why)) if why.contains("notes.txt")), "{refused:?}");
 }

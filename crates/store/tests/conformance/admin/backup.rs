@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use store::admin::{AdminError, Tools, backup, check, restore, status};
+use store::admin::{AdminError, Tools, backup, check, migrate, restore, status};
 use store::{DatabaseUrl, Store};
 
 use super::fill;
@@ -60,6 +60,7 @@ on_every_database! {
 async fn without_pg_dump_it_says_what_to_run() {
     let folder = tempfile::tempdir().unwrap();
     let url = DatabaseUrl::Postgres(testkit::postgres::new_database());
+    migrate(&url).await.unwrap();
     let refused = backup(&url, &folder.path().join("backup"), &Tools::default()).await.unwrap_err().to_string();
     assert!(refused.contains("pg_dump --format=custom") && refused.contains("pg_basebackup"), "{refused}");
     assert_eq!(files_in(&folder), Vec::<String>::new());
@@ -87,6 +88,30 @@ async fn a_damaged_or_foreign_file_is_not_restored() {
     assert!(matches!(restore(&path("missing"), &target, &tools()).await, Err(AdminError::Missing(_))));
     std::fs::write(path("restored.db-wal"), "").unwrap();
     assert!(matches!(restore(&path("good"), &target, &tools()).await, Err(AdminError::Exists(_))), "a log without its file is somebody's");
+}
+
+#[tokio::test]
+async fn what_no_relay_has_made_is_neither_backed_up_nor_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let (theirs, file) = (folder.path().join("theirs.sqlite"), folder.path().join("backup"));
+    rusqlite::Connection::open(&theirs).unwrap().execute_batch("CREATE TABLE users (name TEXT)").unwrap();
+    let on_server = testkit::postgres::new_database();
+    testkit::postgres::sql(&on_server, "CREATE TABLE users (name TEXT)").unwrap();
+    for url in [DatabaseUrl::Sqlite(theirs), DatabaseUrl::Postgres(on_server.clone())] {
+        let refused = backup(&url, &file, &tools()).await.unwrap_err();
+        assert!(refused.is_refusal() && refused.to_string().contains("no database of link-peeler's"), "{refused}");
+        assert_eq!(files_in(&folder), ["theirs.sqlite"]);
+    }
+    let dumped = std::process::Command::new(testkit::postgres::program("pg_dump").unwrap())
+        .args(["--format=custom", "--no-password", "--file"])
+        .arg(&file)
+        .arg(&on_server)
+        .status();
+    assert!(dumped.unwrap().success());
+    let target = DatabaseUrl::Postgres(testkit::postgres::new_database());
+    let refused = restore(&file, &target, &tools()).await.unwrap_err();
+    assert!(matches!(refused, AdminError::Unsuitable(_)), "{refused}");
+    assert!(status(&target, 1, NOW).await.unwrap().counts.is_none(), "nothing of it was restored");
 }
 
 fn files_in(folder: &tempfile::TempDir) -> Vec<String> {

@@ -101,6 +101,26 @@ fn literal(fixture: &Fixture, hex: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_damaged_file_is_a_violation_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cut, text) = (folder.path().join("cut.sqlite"), folder.path().join("text.sqlite"));
+    let fixture = Fixture::open(crate::fixture::Backend::Sqlite).await;
+    let tools = store::admin::Tools::default();
+    store::admin::backup(&fixture.database.url(), &cut, &tools).await.unwrap();
+    let mut bytes = std::fs::read(&cut).unwrap();
+    // The header stays: it opens as a database, and its schema cannot be read.
+    bytes[100..4_096].fill(0x5a);
+    std::fs::write(&cut, &bytes).unwrap();
+    std::fs::write(&text, "not a database, but long enough to be looked at as one. ".repeat(100)).unwrap();
+    for path in [cut, text] {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let report = check(&DatabaseUrl::Sqlite(path), false).await.unwrap();
+        assert_eq!(violations(&report), [("integrity", 1)], "{name}");
+        assert!(report.notes.iter().any(|note| note.contains(&name)), "{:?}", report.notes);
+    }
+}
+
+#[tokio::test]
 async fn a_standby_can_be_checked_in_the_primarys_place() {
     let primary = testkit::postgres::Server::start(&["fsync=off"]).unwrap();
     let url = DatabaseUrl::Postgres(primary.new_database().unwrap());
