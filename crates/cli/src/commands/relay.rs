@@ -142,6 +142,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
         ..config(arguments.listen, database, &folder, arguments.sealing_key_command.as_deref())?
     };
     let relay = Relay::start(config).await.map_err(failure)?;
+    let stop = signals::stop_requested();
     let metrics_url = relay.metrics_address().map(|address| format!("http://{address}/metrics"));
     let setup = relay.first_setup_link().await.context("the relay's database")?;
     if arguments.json {
@@ -156,7 +157,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
             output::line(setup.expose())?;
         }
     }
-    signals::stop_requested().await?;
+    stop.await?;
     relay.shutdown().await;
     Ok(Exit::Ok)
 }
