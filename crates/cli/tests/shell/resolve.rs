@@ -85,7 +85,7 @@ fn what_a_row_asks_for_is_judged_by_flags_and_by_columns() {
 fn a_sheet_goes_round_and_stays_as_it_was_when_the_run_breaks_off() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("round.csv");
-    let resolve = || run(&["resolve", "--quiet", "--csv", text(&path), "--csv-out", text(&path)]);
+    let resolve = || run(&["resolve", "--quiet", "--pace", "0", "--csv", text(&path), "--csv-out", text(&path)]);
     // More than any buffer holds; the guard refuses each, so that nothing is dialled.
     let sheet: String = (0..2_000).map(|n| format!("{n},http://127.0.0.1:9/{n}\n")).collect();
     let sheet = format!("offer,url\n{sheet}");
