@@ -142,7 +142,8 @@ async fn knock(port: u16, request: &str) -> String {
 
 async fn resolve(upstream: &Upstream, credentials: &str) -> JobResult {
     let mut settings = Settings { extra_roots: vec![upstream.certificate.clone().into()], ..Settings::default() };
-    settings.proxies.insert("p".to_owned(), format!("http://{credentials}@{}", upstream.address).parse().unwrap());
+    // No name of these cases resolves here, and the proxy stands on this machine: its user vouches for it.
+    settings.proxies.insert("p".to_owned(), format!("http://{credentials}@{}#public", upstream.address).parse().unwrap());
     let resolver = Resolver::new(settings).unwrap();
     let context = Context { engine: Some(EngineChoice::Browser), proxy: Some("p".to_owned()), ..Context::default() };
     let request = ResolveRequest { tracking_url: "http://shop.example/go".to_owned(), context, ..ResolveRequest::default() };

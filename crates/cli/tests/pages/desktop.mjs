@@ -75,7 +75,8 @@ export default {
     await page.getByRole("button", { name: "Add the proxy" }).click();
     await page.getByText("A name has 1 to 64").first().waitFor();
     await page.getByLabel("Name").fill("de");
-    await page.getByLabel("Address", { exact: true }).fill("socks5://me:canary-word@127.0.0.1:9");
+    // Its owner vouches for it: it stands on this machine, and no name resolves here.
+    await page.getByLabel("Address", { exact: true }).fill("socks5://me:canary-word@127.0.0.1:9#public");
     await page.getByRole("button", { name: "Add the proxy" }).click();
     await page.getByRole("button", { name: "Test de" }).click();
     await page.getByRole("region", { name: "Proxies" }).getByText("context unavailable").waitFor();

@@ -233,12 +233,14 @@ impl Tracker {
             self.committed(&before.request, now);
         }
         let asked = self.asked.take();
+        // A refresh that was announced, and whose running was not told.
+        let announced = self.announced.as_ref().filter(|(target, _)| same_place(target, &request.url)).map(|(_, kind)| *kind);
         let (by, is_explained) = match (is_redirect, asked, self.visits.is_empty()) {
             (true, ..) => (HopKind::Http, true),
             (false, Some(asked), _) => (asked.kind, true),
             (false, None, true) => (HopKind::Start, true),
             // The history, when no explanation follows: a script all the same, since nobody clicks here.
-            (false, None, false) => (HopKind::Javascript, false),
+            (false, None, false) => (announced.unwrap_or(HopKind::Javascript), false),
         };
         let is_web = request.url.starts_with("http");
         self.pending = Some(Pending { request: id.to_owned(), since: now, is_answered: false, is_web });

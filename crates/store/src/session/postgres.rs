@@ -41,7 +41,8 @@ const OLDEST_SERVER: i32 = 15_00_00;
 /// and replanning by parameters would cost more than it finds. Rows are dear, so that a nested loop looks its rows up one by
 /// one instead of walking over a table that was small when it was planned. Whoever wants the first of a queue reads it in the index's
 /// order and does not gather all of it. Sorting stays allowed: without it, whatever is asked for in order, be it one account,
-/// would be found by a walk over all of an index that has this order. Facts are read under locks that the statement before them
+/// would be found by a walk over all of an index that has this order. No helpers either: what is asked for is small, and to start
+/// them takes longer than to find it. Facts are read under locks that the statement before them
 /// has taken: that needs a snapshot for each statement.
 fn settings(answer_timeout: Duration) -> String {
     let millis = answer_timeout.as_millis();
@@ -61,6 +62,7 @@ fn settings(answer_timeout: Duration) -> String {
         SET enable_mergejoin = off;
         SET cpu_tuple_cost = 1;
         SET cpu_index_tuple_cost = 1;
+        SET max_parallel_workers_per_gather = 0;
         SET jit = off"
     )
 }

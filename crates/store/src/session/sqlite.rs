@@ -202,8 +202,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("relay.sqlite");
         let mode = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
-        let connection = open(&path, false).unwrap();
-        connection.execute_batch("CREATE TABLE t (a)").unwrap();
+        let mut connection = open(&path, false).unwrap();
+        crate::migrate::sqlite(&mut connection).unwrap();
         assert_eq!(["relay.sqlite", "relay.sqlite-wal", "relay.sqlite-shm"].map(mode), [0o600; 3]);
         drop(connection);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();

@@ -65,6 +65,17 @@ const SOON: Duration = Duration::from_millis(10);
 const LATER: Duration = Duration::from_secs(2);
 
 #[test]
+fn a_refresh_that_was_announced_explains_its_request() {
+    let mut told = Told::new();
+    told.request("1", "https://a.test/").answer("1", 200);
+    let announced = json!({"delay": 0, "reason": "metaTagRefresh", "url": "https://a.test/next"});
+    told.tell("Page.frameScheduledNavigation", announced).request("2", "https://a.test/next").answer("2", 200);
+    told.request("3", "https://a.test/elsewhere");
+    let kinds: Vec<HopKind> = told.way().into_iter().map(|(kind, ..)| kind).collect();
+    assert_eq!(kinds, [HopKind::Start, HopKind::MetaRefresh, HopKind::Javascript]);
+}
+
+#[test]
 fn a_redirect_repeats_its_request_and_a_refresh_announces_itself() {
     let mut told = Told::new();
     told.request("1", "http://a/").redirect("1", 302, "http://b/").answer("1", 200).lives("1", "commit");

@@ -42,11 +42,11 @@ async fn a_real_provider_signs_an_operator_in() {
     thief.cookies = carried;
     let answer = thief.get(&back).await;
     expect_refused(&mut thief, &answer, 502, "provider_code_refused").await;
-    // Ada set the relay up with a passphrase; her address is verified, so the provider may speak for her, too.
+    // Ada set the relay up with a passphrase; her address is verified, so the provider speaks for her, and from now on it alone.
     let mut browser = Browser::new(stage.address());
     let back = through(&mut browser, "ada").await;
     assert_eq!(browser.get(&back).await.status, 303);
-    assert!(browser.get(&stage.console("/people")).await.text().contains("passphrase, provider"));
+    assert!(!browser.get(&stage.console("/people")).await.text().contains("passphrase"));
 }
 
 #[tokio::test]
