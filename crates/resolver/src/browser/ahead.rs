@@ -2,7 +2,6 @@
 //! it has time while the process of another page starts and reads what has come. What is opened ahead has never been shown
 //! anything and knows no job: it is as fresh as if it had been opened for the one that gets it.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::cdp::{CdpError, Client};
@@ -30,9 +29,9 @@ impl Ready {
     ///
     /// # Errors
     /// [`NotReady`], and nothing is left behind.
-    pub(super) async fn open(client: Client, begins_blank: bool) -> Result<Self, NotReady> {
+    pub(super) async fn open(client: Client) -> Result<Self, NotReady> {
         let port = ProxyPort::open().await?;
-        let context = FreshContext::open(client, port.number(), begins_blank).await?;
+        let context = FreshContext::open(client, port.number()).await?;
         Ok(Self { port, context })
     }
 }
@@ -76,9 +75,9 @@ impl Ahead {
             *place = Place::Opening;
         }
         let opening = Opening { ahead: Arc::clone(self), of: Arc::downgrade(browser) };
-        let (client, begins_blank) = (browser.client.clone(), browser.wants_blank.load(Ordering::Relaxed));
+        let client = browser.client.clone();
         tokio::spawn(async move {
-            match Ready::open(client, begins_blank).await {
+            match Ready::open(client).await {
                 Ok(ready) => opening.end(ready),
                 Err(error) => tracing::debug!(%error, "no browser context ahead"),
             }

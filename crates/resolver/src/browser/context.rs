@@ -17,10 +17,8 @@ use crate::chain::Screenshot;
 use crate::context::Identity;
 use crate::settings::{PictureFormat, Screenshots};
 
-/// Where a tab begins: at what is no URL, which browsers drop before they start a process for it. With `about:blank` they
-/// start one, make a document and draw it: an eighth of the processor time of a job (Chromium 156: 205 and 180 ms).
-const NOWHERE: &str = ":";
-/// Where it begins in a browser that will not have it so.
+/// Where a tab begins. At what is no URL browsers start no process for it, which is an eighth cheaper; but then the first
+/// events of a page that stands in a process of its own are lost, and with them why it leaves (ADR 21).
 const BLANK: &str = "about:blank";
 /// How long a browser may take to open a tab.
 const OPEN: Duration = Duration::from_secs(15);
@@ -52,8 +50,6 @@ pub(super) struct JobContext {
     agent: Command,
     /// What the job's proxy wants to see.
     pass: Option<Pass>,
-    /// Whether its tab began at a page of its own.
-    pub(super) began_blank: bool,
 }
 
 /// An open context with its empty tab, which has been told nothing yet: it belongs to no job.
@@ -63,7 +59,6 @@ pub(super) struct FreshContext {
     session: String,
     frame: String,
     events: Events,
-    begins_blank: bool,
 }
 
 impl FreshContext {
@@ -71,12 +66,12 @@ impl FreshContext {
     ///
     /// # Errors
     /// [`CdpError`]; a context that was half open is closed.
-    pub(super) async fn open(client: Client, port: u16, begins_blank: bool) -> Result<Self, CdpError> {
+    pub(super) async fn open(client: Client, port: u16) -> Result<Self, CdpError> {
         let options = json!({"disposeOnDetach": true, "proxyServer": format!("http://127.0.0.1:{port}"), "proxyBypassList": "<-loopback>"});
         let created = client.call("", "Target.createBrowserContext", options).await?;
         let id = created.text("browserContextId").to_owned();
         let events = client.events_of(&id);
-        let mut fresh = Self { client, id, session: String::new(), frame: String::new(), events, begins_blank };
+        let mut fresh = Self { client, id, session: String::new(), frame: String::new(), events };
         match fresh.open_page().await {
             Ok(()) => Ok(fresh),
             Err(error) => {
@@ -93,12 +88,7 @@ impl FreshContext {
             .await?;
         // Grants nothing and denies the rest.
         client.post("", "Browser.grantPermissions", json!({"permissions": [], "browserContextId": self.id})).await?;
-        let tab = |url: &str| client.call("", "Target.createTarget", json!({"url": url, "browserContextId": self.id}));
-        match tab(if self.begins_blank { BLANK } else { NOWHERE }).await {
-            Ok(_) => (),
-            Err(CdpError::Refused { .. }) => drop(tab(BLANK).await?),
-            Err(error) => return Err(error),
-        }
+        client.call("", "Target.createTarget", json!({"url": BLANK, "browserContextId": self.id})).await?;
         let deadline = Instant::now() + OPEN;
         loop {
             let event = tokio::time::timeout_at(deadline, self.events.recv()).await.map_err(|_| CdpError::Silent("Target.createTarget"))?;
@@ -125,9 +115,9 @@ impl JobContext {
         identity: &Identity,
         pictures: Pictures,
     ) -> Result<Self, CdpError> {
-        let FreshContext { id, session, frame, events, begins_blank: began_blank, .. } = fresh;
+        let FreshContext { id, session, frame, events, .. } = fresh;
         let (agent, pass) = (disguise::agent(identity, context.device), proxy.pass().cloned());
-        let job = Self { id, session, frame, events, agent, pass, began_blank, browser };
+        let job = Self { id, session, frame, events, agent, pass, browser };
         match job.begin(context, identity, pictures).await {
             Ok(()) => Ok(job),
             Err(error) => {
@@ -169,8 +159,7 @@ impl JobContext {
         Ok(())
     }
 
-    /// Gives the page the focus, which a tab that began nowhere has not, and which only one of several windows has. Wanted
-    /// once a document stands there: sooner, Chromium 156 gives up a first navigation that leads to another site.
+    /// Gives the page the focus, which only one of several windows has. Wanted once a document stands there: sooner, Chromium 156 gives up a first navigation that leads to another site.
     ///
     /// # Errors
     /// [`CdpError`].

@@ -2,7 +2,6 @@
 //! budget is spent, and makes the chain of what was seen.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use protocol::Context;
 use protocol::result::{DelayedRefresh, Engine, Hop, Observed};
@@ -55,7 +54,7 @@ impl Job<'_> {
         let identity = Identity::of(self.context);
         let ready = match self.ahead.take(&browser) {
             Some(ready) => Ok(ready),
-            None => Ready::open(browser.client.clone(), browser.wants_blank.load(Ordering::Relaxed)).await,
+            None => Ready::open(browser.client.clone()).await,
         };
         let Ready { port, context } = match ready {
             Ok(ready) => ready,
@@ -87,16 +86,8 @@ impl Job<'_> {
         };
         // The way out ends first: nothing is dialled for a job that is over.
         drop(proxy);
-        let is_ended_unseen = tracker.crashed && tracker.visits.is_empty() && !open.began_blank;
-        if is_ended_unseen {
-            open.browser.wants_blank.store(true, Ordering::Relaxed);
-        }
         open.close().await;
         let watched = watched?;
-        if is_ended_unseen {
-            // Nothing was asked of anybody: the job begins anew.
-            return Err(CdpError::Incomplete("Target.createTarget"));
-        }
         tracker.complete();
         let ending = Ending { tracker: &tracker, egress: &egress, guard: self.guard, budgets: self.budgets };
         let end = match watched {
