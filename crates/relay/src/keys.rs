@@ -79,6 +79,11 @@ impl Keys {
         self.keys.table().table.find(key_id)
     }
 
+    /// Whether a key that is unknown here may be known to the database, which cannot be asked now.
+    pub(crate) fn are_in_doubt(&self) -> bool {
+        self.keys.is_in_doubt()
+    }
+
     /// Whether a key that has proven itself still signs: it may have been revoked since, or have come to its end.
     pub(crate) async fn still_signs(&self, key_id: &KeyId, now: UnixMillis) -> bool {
         let found = self.find(key_id.as_str()).await;

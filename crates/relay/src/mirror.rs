@@ -1,7 +1,7 @@
 //! A small table of the database in memory, whole: what signatures are checked with. A flood of forged requests then asks
 //! the database for nothing, and what is known goes on being used while the database cannot be asked.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ pub(crate) struct Mirror<T> {
     table: RwLock<Arc<T>>,
     /// The store's version just before it was read.
     version: AtomicU64,
+    /// Whether the last reading failed.
+    is_in_doubt: AtomicBool,
     /// How the last reading went. Held meanwhile: one reads, the others wait for what it brings.
     last: Mutex<Option<Reading>>,
 }
@@ -34,12 +36,18 @@ const AFTER_FAILURE: Duration = Duration::from_millis(250);
 impl<T> Mirror<T> {
     /// A mirror that holds `empty` until it is read for the first time.
     pub(crate) fn new(name: &'static str, empty: T) -> Self {
-        Self { name, table: RwLock::new(Arc::new(empty)), version: AtomicU64::new(NEVER), last: Mutex::default() }
+        let (version, is_in_doubt) = (AtomicU64::new(NEVER), AtomicBool::new(false));
+        Self { name, table: RwLock::new(Arc::new(empty)), version, is_in_doubt, last: Mutex::default() }
     }
 
     /// The table, as it was when it was last read.
     pub(crate) fn table(&self) -> Arc<T> {
         Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether the last reading failed: what is not in the table may be in the database now.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt.load(Ordering::Acquire)
     }
 
     /// Reads it again when the store's version has moved on. When that fails, it stays as it was.
@@ -85,6 +93,7 @@ impl<T> Mirror<T> {
     {
         let table = read().await;
         *last = Some(Reading { at: Instant::now(), failed: table.is_err() });
+        self.is_in_doubt.store(table.is_err(), Ordering::Release);
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table?);
         self.version.store(version, Ordering::Release);
         Ok(())
@@ -125,9 +134,10 @@ mod tests {
         mirror.follow(|| 1, fail).await;
         mirror.follow(|| 1, fail).await;
         assert_eq!((*mirror.table(), failed.get()), (1, 1), "and the database is left alone for a moment");
+        assert!(mirror.is_in_doubt());
         assert!(mirror.reread(Duration::ZERO, || 1, fail).await.is_err());
         mirror.reread(Duration::ZERO, || 1, || std::future::ready(Ok(2))).await.unwrap();
-        assert_eq!(*mirror.table(), 2);
+        assert_eq!((*mirror.table(), mirror.is_in_doubt()), (2, false));
     }
 
     #[tokio::test]

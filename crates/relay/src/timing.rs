@@ -15,7 +15,7 @@ use protocol::{Environment, KeyId, Secret};
 use crate::key_table::KeyTable;
 
 /// Times of one try.
-const SAMPLES: usize = 20_000;
+const SAMPLES: usize = 60_000;
 /// Tries; the middle one counts, so that a machine that stutters in one or two does no harm.
 const TRIES: usize = 5;
 /// Beyond this, t says that the classes differ. dudect calls 4.5 suspicious and 10 certain.

@@ -34,15 +34,8 @@ pub(crate) async fn new_link(store: &Store, account: AccountId, now: UnixMillis)
 /// # Errors
 /// When there is no such database, it cannot be opened, or its schema is not this program's: nothing is made here.
 pub async fn setup_link_on(database: &DatabaseUrl, account: &str, public_url: &str, now: UnixMillis) -> Result<Option<Secret>, StoreError> {
-    let settings = Settings {
-        plans: domain::Plans::default(),
-        leases: domain::LeasePolicy::default(),
-        window: protocol::signature::FreshnessWindow::default(),
-        freshness_millis: domain::readiness::DEFAULT_FRESHNESS_MILLIS,
-        retention: domain::Retention::default(),
-        // Nothing that is sealed is touched.
-        sealing: Sealing::with(SealingKey::new(&[0; 32])),
-    };
+    // Nothing that is sealed is touched.
+    let settings = Settings::with(Sealing::with(SealingKey::new(&[0; 32])));
     let store = Store::open_beside(database, settings).await?;
     let made = match store.account_by_name(account).await? {
         Some(account) => new_link(&store, account.id, now).await.map(Some),

@@ -48,6 +48,11 @@ impl Devices {
         self.linked.table().get(&id).cloned()
     }
 
+    /// Whether a device that is unknown here may be known to the database, which cannot be asked now.
+    pub(crate) fn are_in_doubt(&self) -> bool {
+        self.linked.is_in_doubt()
+    }
+
     /// Tells which devices are linked, as they were read last.
     pub(crate) fn linked(&self) -> impl Fn(DeviceId) -> bool + use<> {
         let linked = self.linked.table();

@@ -91,6 +91,9 @@ async fn authenticate(
             tracing::warn!(%error, "the devices were not read again");
         }
         verified = find_and_verify().await;
+        if verified.is_err() && state.devices.are_in_doubt() {
+            return Err(Refusal::DatabaseAway);
+        }
     }
     verified.map_err(|fault| refusal(fault, target_uri, now))
 }

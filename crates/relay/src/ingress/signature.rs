@@ -176,6 +176,10 @@ async fn authenticate(
         }
     });
     let Some(signed_with) = judged.flatten() else {
+        // It may have been made, or changed, since the keys were last read: no answer that a caller takes for final.
+        if state.keys.are_in_doubt() {
+            return Err(Refused(None, Refusal::DatabaseAway));
+        }
         let unproven = Unproven::new(received_at, headers, (method.as_str(), path_and_query), body, received);
         state.refusals.unproven(found.is_known.then_some(key.account), unproven);
         let told = problem::Received { body_bytes: body.len(), body_sha256: received.body_sha256.to_string(), base: target.recipe() };

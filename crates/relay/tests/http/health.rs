@@ -1,6 +1,6 @@
 //! Whether the relay lives and can serve, and what it counts.
 
-use crate::desk::{of, valid};
+use crate::desk::{of, pull, valid};
 use crate::stage::Stage;
 use crate::wire::{Answer, Connection, Request, refused};
 
@@ -22,10 +22,13 @@ async fn a_relay_that_serves_says_so() {
 #[tokio::test]
 async fn a_relay_whose_store_is_closed_lives_but_is_not_ready() {
     let stage = Stage::new().await;
+    let desk = stage.desk().await;
     stage.relay.store().close().await;
     assert_eq!(ask(&stage, false, "/healthz").await.status, 200);
     assert_eq!(ask(&stage, false, "/readyz").await.status, 503);
+    // Its key was made after the keys were last read: that is no reason to call it unknown.
     assert_eq!(stage.send(&stage.fetch("a")).await.refusal(), refused(503, "overloaded"));
+    assert_eq!(desk.send(&stage, "/api/device/pull", &pull(1)).await.refusal(), refused(503, "overloaded"));
 }
 
 #[tokio::test]
