@@ -9,7 +9,7 @@ use protocol::result::MAX_SCREENSHOT_BYTES;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
-use super::cdp::{CdpError, Client, Event, Events, Fields as _, TargetInfo};
+use super::cdp::{CdpError, Event, Events, Fields as _, TargetInfo};
 use super::disguise::{self, Command};
 use super::process::Browser;
 use super::proxy::{JobProxy, Pass};
@@ -52,37 +52,36 @@ pub(super) struct JobContext {
     pass: Option<Pass>,
 }
 
-/// An open context with its empty tab, which has been told nothing yet: it belongs to no job.
-pub(super) struct FreshContext {
-    client: Client,
-    id: String,
-    session: String,
-    frame: String,
-    events: Events,
-}
-
-impl FreshContext {
-    /// Opens a context whose only way out is the proxy at `port`, with one empty tab.
+impl JobContext {
+    /// Opens a context whose only way out is `proxy`, with one page that has been told who the visitor is, on `about:blank`.
     ///
     /// # Errors
     /// [`CdpError`]; a context that was half open is closed.
-    pub(super) async fn open(client: Client, port: u16) -> Result<Self, CdpError> {
-        let options = json!({"disposeOnDetach": true, "proxyServer": format!("http://127.0.0.1:{port}"), "proxyBypassList": "<-loopback>"});
+    pub(super) async fn open(
+        browser: Arc<Browser>,
+        proxy: &JobProxy,
+        context: &Context,
+        identity: &Identity,
+        pictures: Pictures,
+    ) -> Result<Self, CdpError> {
+        let (client, server) = (&browser.client, format!("http://127.0.0.1:{}", proxy.port()));
+        let options = json!({"disposeOnDetach": true, "proxyServer": server, "proxyBypassList": "<-loopback>"});
         let created = client.call("", "Target.createBrowserContext", options).await?;
         let id = created.text("browserContextId").to_owned();
         let events = client.events_of(&id);
-        let mut fresh = Self { client, id, session: String::new(), frame: String::new(), events };
-        match fresh.open_page().await {
-            Ok(()) => Ok(fresh),
+        let (agent, pass) = (disguise::agent(identity, context.device), proxy.pass().cloned());
+        let mut job = Self { id, session: String::new(), frame: String::new(), events, agent, pass, browser };
+        match job.open_page(context, identity, pictures).await {
+            Ok(()) => Ok(job),
             Err(error) => {
-                close(&fresh.client, &fresh.id).await;
+                job.close().await;
                 Err(error)
             }
         }
     }
 
-    async fn open_page(&mut self) -> Result<(), CdpError> {
-        let client = &self.client;
+    async fn open_page(&mut self, context: &Context, identity: &Identity, pictures: Pictures) -> Result<(), CdpError> {
+        let client = &self.browser.client;
         client
             .post("", "Browser.setDownloadBehavior", json!({"behavior": "deny", "browserContextId": self.id, "eventsEnabled": true}))
             .await?;
@@ -96,37 +95,12 @@ impl FreshContext {
             if event.method == "Target.attachedToTarget" && TargetInfo::of(&event.params).kind == "page" {
                 self.session = event.params.text("sessionId").to_owned();
                 self.frame = TargetInfo::of(&event.params).target;
-                return Ok(());
-            }
-        }
-    }
-}
-
-impl JobContext {
-    /// Makes a fresh context the job's: tells its page who the visitor is, and lets it run.
-    ///
-    /// # Errors
-    /// [`CdpError`]; the context is closed then.
-    pub(super) async fn of(
-        fresh: FreshContext,
-        browser: Arc<Browser>,
-        proxy: &JobProxy,
-        context: &Context,
-        identity: &Identity,
-        pictures: Pictures,
-    ) -> Result<Self, CdpError> {
-        let FreshContext { id, session, frame, events, .. } = fresh;
-        let (agent, pass) = (disguise::agent(identity, context.device), proxy.pass().cloned());
-        let job = Self { id, session, frame, events, agent, pass, browser };
-        match job.begin(context, identity, pictures).await {
-            Ok(()) => Ok(job),
-            Err(error) => {
-                job.close().await;
-                Err(error)
+                return self.begin(context, identity, pictures).await;
             }
         }
     }
 
+    /// Tells the page who the visitor is, and lets it run.
     async fn begin(&self, context: &Context, identity: &Identity, pictures: Pictures) -> Result<(), CdpError> {
         let client = &self.browser.client;
         // None of these is awaited: commands of a session run in order, and `Page.navigate` comes last.
@@ -253,14 +227,11 @@ impl JobContext {
     /// Has it closed: pages, cookies, cache and all. Nobody waits for that, and the browser does it before what it is asked
     /// for next: waiting kept each job 8 ms longer (Chromium 156).
     pub(super) async fn close(self) {
-        close(&self.browser.client, &self.id).await;
-    }
-}
-
-async fn close(client: &Client, id: &str) {
-    client.forget_context(id);
-    if let Err(error) = client.post("", "Target.disposeBrowserContext", json!({"browserContextId": id})).await {
-        tracing::debug!(%error, "a browser context could not be closed");
+        let client = &self.browser.client;
+        client.forget_context(&self.id);
+        if let Err(error) = client.post("", "Target.disposeBrowserContext", json!({"browserContextId": self.id})).await {
+            tracing::debug!(%error, "a browser context could not be closed");
+        }
     }
 }
 

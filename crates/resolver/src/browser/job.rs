@@ -8,7 +8,6 @@ use protocol::result::{DelayedRefresh, Engine, Hop, Observed};
 use tokio::time::{Duration, Instant};
 use url::Url;
 
-use super::ahead::{Ahead, NotReady, Ready};
 use super::cdp::CdpError;
 use super::context::{JobContext, Pictures};
 use super::egress::{Egress, Limits, place};
@@ -16,6 +15,7 @@ use super::ending::Ending;
 use super::evidence::Seen;
 use super::navigation::Tracker;
 use super::process::Browser;
+use super::proxy::JobProxy;
 use super::watch::{Watch, Watched};
 use crate::budgets::Budgets;
 use crate::chain::{Chain, End};
@@ -37,10 +37,6 @@ pub(super) struct Job<'a> {
     pub(super) context: &'a Context,
     pub(super) proxy: Option<(&'a str, &'a ProxyProfile)>,
     pub(super) pictures: Pictures,
-    /// Where the next job's context is opened ahead.
-    pub(super) ahead: &'a Arc<Ahead>,
-    /// Whether to do so: not for a browser whose first job may be its last.
-    pub(super) opens_ahead: bool,
 }
 
 impl Job<'_> {
@@ -52,26 +48,20 @@ impl Job<'_> {
         let began = Instant::now();
         let deadline = began + self.budgets.chain;
         let identity = Identity::of(self.context);
-        let ready = match self.ahead.take(&browser) {
-            Some(ready) => Ok(ready),
-            None => Ready::open(browser.client.clone()).await,
-        };
-        let Ready { port, context } = match ready {
-            Ok(ready) => ready,
-            Err(NotReady::Browser(error)) => return Err(error),
-            Err(error @ NotReady::NoPort(_)) => {
-                return Ok(Chain::without_hops(Engine::Browser, End::ContextUnavailable(error.to_string())));
+        let egress = Arc::new(self.egress());
+        let proxy = match JobProxy::start(Arc::clone(&egress)).await {
+            Ok(proxy) => proxy,
+            Err(error) => {
+                let end = End::ContextUnavailable(format!("no port for the browser's way out: {error}"));
+                return Ok(Chain::without_hops(Engine::Browser, end));
             }
         };
-        let egress = Arc::new(self.egress());
-        let proxy = port.serve(Arc::clone(&egress));
-        let mut open = JobContext::of(context, browser, &proxy, self.context, &identity, self.pictures).await?;
+        let mut open = JobContext::open(browser, &proxy, self.context, &identity, self.pictures).await?;
         let mut tracker = Tracker::new(open.session.clone(), open.frame.clone(), self.budgets.refresh_delay, Instant::now());
         let mut seen = Seen::default();
         let watched = match open.navigate(url.as_str(), identity.first_referer.as_deref()).await {
             Ok(()) => {
-                let ahead = self.opens_ahead.then_some(self.ahead);
-                let mut watch = Watch::new(&mut open, self.budgets, &mut tracker, &mut seen, ahead);
+                let mut watch = Watch::new(&mut open, self.budgets, &mut tracker, &mut seen);
                 tokio::time::timeout_at(deadline, watch.run()).await.unwrap_or_else(|_| {
                     let cause = format!("the chain took longer than {} s", self.budgets.chain.as_secs());
                     Ok(Watched::Ends(End::TimedOut(cause)))

@@ -1,7 +1,6 @@
 //! The browser engine: the installed Chrome, Chromium or Edge over the DevTools protocol. One browser for all jobs, a
 //! fresh context for each, and no way out but through a proxy in this process that dials what the guard has checked.
 
-mod ahead;
 mod cdp;
 mod context;
 mod disguise;
@@ -38,7 +37,6 @@ use crate::guard::Guard;
 use crate::pace::Pacer;
 use crate::proxy::ProxyProfile;
 use crate::settings::{Screenshots, Settings};
-use ahead::Ahead;
 use context::Pictures;
 use job::Job;
 use process::Browser;
@@ -65,7 +63,6 @@ pub(crate) struct BrowserEngine {
     pacer: Arc<Pacer>,
     jobs: Semaphore,
     running: Mutex<Option<Running>>,
-    ahead: Arc<Ahead>,
 }
 
 struct Running {
@@ -87,7 +84,6 @@ impl BrowserEngine {
             tls,
             jobs: Semaphore::new(JOBS_AT_ONCE),
             running: Mutex::default(),
-            ahead: Arc::default(),
         }
     }
 
@@ -105,21 +101,11 @@ impl BrowserEngine {
         let _permit = self.jobs.acquire().await.ok();
         let mut last_cause = String::new();
         for _ in 0..TRIES {
-            let (browser, turn) = match self.browser().await {
+            let browser = match self.browser().await {
                 Ok(browser) => browser,
                 Err(cause) => return unavailable(cause),
             };
-            let job = Job {
-                guard: &self.guard,
-                tls: &self.tls,
-                pacer: &self.pacer,
-                budgets,
-                context,
-                proxy,
-                pictures: self.pictures,
-                ahead: &self.ahead,
-                opens_ahead: turn > 1,
-            };
+            let job = Job { guard: &self.guard, tls: &self.tls, pacer: &self.pacer, budgets, context, proxy, pictures: self.pictures };
             let run = job.run(Arc::clone(&browser), url).await;
             self.retire(browser).await;
             match run {
@@ -134,8 +120,7 @@ impl BrowserEngine {
     }
 
     /// The running browser, or a new one when there is none, it has died, or has served long enough.
-    /// With it comes the number of jobs that it has had, this one included.
-    async fn browser(&self) -> Result<(Arc<Browser>, u32), String> {
+    async fn browser(&self) -> Result<Arc<Browser>, String> {
         let executable = self.executable.clone()?;
         let mut running = self.running.lock().await;
         let serves_on = |own: &&mut Running| {
@@ -144,7 +129,7 @@ impl BrowserEngine {
         };
         if let Some(own) = running.as_mut().filter(serves_on) {
             own.jobs += 1;
-            return Ok((Arc::clone(&own.browser), own.jobs));
+            return Ok(Arc::clone(&own.browser));
         }
         let old = running.take();
         if let Some(old) = old {
@@ -152,7 +137,7 @@ impl BrowserEngine {
         }
         let browser = Arc::new(Browser::start(&executable, &self.trusted_keys).await.map_err(|error| error.to_string())?);
         *running = Some(Running { browser: Arc::clone(&browser), jobs: 1 });
-        Ok((browser, 1))
+        Ok(browser)
     }
 
     /// Ends a browser with its last job, when it has been replaced.

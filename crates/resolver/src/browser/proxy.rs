@@ -61,41 +61,30 @@ impl Pass {
     }
 }
 
-/// A port that leads nowhere yet: whoever connects waits until it is some job's.
-pub(super) struct ProxyPort {
-    listener: TcpListener,
-    number: u16,
-}
-
-impl ProxyPort {
-    /// Listens on a free port.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub(super) async fn open() -> io::Result<Self> {
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        let number = listener.local_addr()?.port();
-        Ok(Self { listener, number })
-    }
-
-    pub(super) fn number(&self) -> u16 {
-        self.number
-    }
-
-    /// Makes it the way out of a job.
-    pub(super) fn serve(self, egress: Arc<Egress>) -> JobProxy {
-        let pass = egress.upstream().is_some().then(Pass::random);
-        JobProxy { accepting: tokio::spawn(accept(self.listener, egress, pass.clone())).abort_handle(), pass }
-    }
-}
-
 /// The proxy of one job. Dropping it closes the port and every connection.
 pub(super) struct JobProxy {
+    port: u16,
     pass: Option<Pass>,
     accepting: AbortHandle,
 }
 
 impl JobProxy {
+    /// Listens on a free port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) async fn start(egress: Arc<Egress>) -> io::Result<Self> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let port = listener.local_addr()?.port();
+        let pass = egress.upstream().is_some().then(Pass::random);
+        let accepting = tokio::spawn(accept(listener, egress, pass.clone())).abort_handle();
+        Ok(Self { port, pass, accepting })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// What it wants to see, if anything.
     pub(super) fn pass(&self) -> Option<&Pass> {
         self.pass.as_ref()
@@ -345,9 +334,9 @@ mod tests {
     }
 
     async fn connect(egress: &Arc<Egress>) -> (JobProxy, TcpStream) {
-        let port = ProxyPort::open().await.unwrap();
-        let stream = TcpStream::connect(("127.0.0.1", port.number())).await.unwrap();
-        (port.serve(Arc::clone(egress)), stream)
+        let proxy = JobProxy::start(Arc::clone(egress)).await.unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
+        (proxy, stream)
     }
 
     async fn ask(exceptions: &[String], request: &str) -> (String, Arc<Egress>) {
