@@ -97,14 +97,7 @@ mod tests {
     use crate::{DatabaseUrl, Sealing, SealingKey, Settings};
 
     async fn open(url: &DatabaseUrl) -> Store {
-        let settings = Settings {
-            plans: domain::Plans::default(),
-            leases: domain::LeasePolicy::default(),
-            window: protocol::signature::FreshnessWindow::default(),
-            freshness_millis: domain::readiness::DEFAULT_FRESHNESS_MILLIS,
-            retention: domain::Retention::default(),
-            sealing: Sealing::with(SealingKey::new(&[7; 32])),
-        };
+        let settings = Settings::with(Sealing::with(SealingKey::new(&[7; 32])));
         Store::open(url, settings).await.unwrap()
     }
 

@@ -1,5 +1,6 @@
 //! What the operations of a store depend on beside the database.
 
+use domain::readiness::DEFAULT_FRESHNESS_MILLIS;
 use domain::{LeasePolicy, Plans, Retention};
 use protocol::signature::FreshnessWindow;
 
@@ -20,4 +21,19 @@ pub struct Settings {
     pub retention: Retention,
     /// What secrets are sealed with.
     pub sealing: Sealing,
+}
+
+impl Settings {
+    /// Those of a relay that was told nothing: no plans but the built-in ones, and every default.
+    #[must_use]
+    pub fn with(sealing: Sealing) -> Self {
+        Self {
+            plans: Plans::default(),
+            leases: LeasePolicy::default(),
+            window: FreshnessWindow::default(),
+            freshness_millis: DEFAULT_FRESHNESS_MILLIS,
+            retention: Retention::default(),
+            sealing,
+        }
+    }
 }

@@ -16,7 +16,8 @@ const SETTINGS: &str = "
     SET enable_seqscan = on;
     SET enable_bitmapscan = on;
     SET enable_hashjoin = on;
-    SET enable_mergejoin = on";
+    SET enable_mergejoin = on;
+    SET max_parallel_workers_per_gather = DEFAULT";
 
 /// What a command does with the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

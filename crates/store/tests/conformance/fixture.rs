@@ -2,11 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use domain::Plans;
 use domain::audit::Actor;
-use domain::{LeasePolicy, Plans};
 use protocol::device::{LeasedJob, Outcome};
 use protocol::device_signature::DeviceKey;
-use protocol::signature::FreshnessWindow;
 use protocol::{AccountId, DeviceId, Environment, JobId, UnixMillis};
 use store::{
     Admission, AdmissionAnswer, ApprovedLink, DatabaseUrl, JobRecord, PreparedResult, Pulled, Sealing, SealingKey, Settings, Store, Upkeep,
@@ -130,14 +129,7 @@ impl HeldWrites {
 
 /// The settings of every store in these tests.
 pub(crate) fn settings() -> Settings {
-    Settings {
-        plans: Plans::from_toml(PLANS).unwrap(),
-        leases: LeasePolicy::default(),
-        window: FreshnessWindow::default(),
-        freshness_millis: domain::readiness::DEFAULT_FRESHNESS_MILLIS,
-        retention: domain::Retention::default(),
-        sealing: Sealing::with(SealingKey::new(&[7; 32])),
-    }
+    Settings { plans: Plans::from_toml(PLANS).unwrap(), ..Settings::with(Sealing::with(SealingKey::new(&[7; 32]))) }
 }
 
 impl Fixture {
