@@ -9,7 +9,7 @@ use protocol::result::MAX_SCREENSHOT_BYTES;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
-use super::cdp::{CdpError, Event, Events, Fields as _, TargetInfo};
+use super::cdp::{Asked, CdpError, Client, Event, Events, Fields as _, TargetInfo};
 use super::disguise::{self, Command};
 use super::process::Browser;
 use super::proxy::{JobProxy, Pass};
@@ -17,8 +17,10 @@ use crate::chain::Screenshot;
 use crate::context::Identity;
 use crate::settings::{PictureFormat, Screenshots};
 
-/// Where a tab begins. At what is no URL browsers start no process for it, which is an eighth cheaper; but then the first
-/// events of a page that stands in a process of its own are lost, and with them why it leaves (ADR 21).
+/// Where a tab begins: at what is no URL, which browsers drop before they start a process for it. With `about:blank` they
+/// start one, make a document and draw it: an eighth of the processor time of a job (Chromium 156: 205 and 180 ms).
+const NOWHERE: &str = ":";
+/// Where it begins in a browser that will not have it so.
 const BLANK: &str = "about:blank";
 /// How long a browser may take to open a tab.
 const OPEN: Duration = Duration::from_secs(15);
@@ -50,44 +52,53 @@ pub(super) struct JobContext {
     agent: Command,
     /// What the job's proxy wants to see.
     pass: Option<Pass>,
+    /// Whether its tab began at a page of its own.
+    pub(super) began_blank: bool,
 }
 
-impl JobContext {
-    /// Opens a context whose only way out is `proxy`, with one page that has been told who the visitor is, on `about:blank`.
+/// An open context with its empty tab, which has been told nothing yet: it belongs to no job.
+pub(super) struct FreshContext {
+    client: Client,
+    id: String,
+    session: String,
+    frame: String,
+    events: Events,
+    begins_blank: bool,
+}
+
+impl FreshContext {
+    /// Opens a context whose only way out is the proxy at `port`, with one empty tab.
     ///
     /// # Errors
     /// [`CdpError`]; a context that was half open is closed.
-    pub(super) async fn open(
-        browser: Arc<Browser>,
-        proxy: &JobProxy,
-        context: &Context,
-        identity: &Identity,
-        pictures: Pictures,
-    ) -> Result<Self, CdpError> {
-        let (client, server) = (&browser.client, format!("http://127.0.0.1:{}", proxy.port()));
-        let options = json!({"disposeOnDetach": true, "proxyServer": server, "proxyBypassList": "<-loopback>"});
+    pub(super) async fn open(client: Client, port: u16, begins_blank: bool) -> Result<Self, CdpError> {
+        let options = json!({"disposeOnDetach": true, "proxyServer": format!("http://127.0.0.1:{port}"), "proxyBypassList": "<-loopback>"});
         let created = client.call("", "Target.createBrowserContext", options).await?;
         let id = created.text("browserContextId").to_owned();
         let events = client.events_of(&id);
-        let (agent, pass) = (disguise::agent(identity, context.device), proxy.pass().cloned());
-        let mut job = Self { id, session: String::new(), frame: String::new(), events, agent, pass, browser };
-        match job.open_page(context, identity, pictures).await {
-            Ok(()) => Ok(job),
+        let mut fresh = Self { client, id, session: String::new(), frame: String::new(), events, begins_blank };
+        match fresh.open_page().await {
+            Ok(()) => Ok(fresh),
             Err(error) => {
-                job.close().await;
+                close(&fresh.client, &fresh.id).await;
                 Err(error)
             }
         }
     }
 
-    async fn open_page(&mut self, context: &Context, identity: &Identity, pictures: Pictures) -> Result<(), CdpError> {
-        let client = &self.browser.client;
+    async fn open_page(&mut self) -> Result<(), CdpError> {
+        let client = &self.client;
         client
             .post("", "Browser.setDownloadBehavior", json!({"behavior": "deny", "browserContextId": self.id, "eventsEnabled": true}))
             .await?;
         // Grants nothing and denies the rest.
         client.post("", "Browser.grantPermissions", json!({"permissions": [], "browserContextId": self.id})).await?;
-        client.call("", "Target.createTarget", json!({"url": BLANK, "browserContextId": self.id})).await?;
+        let tab = |url: &str| client.call("", "Target.createTarget", json!({"url": url, "browserContextId": self.id}));
+        match tab(if self.begins_blank { BLANK } else { NOWHERE }).await {
+            Ok(_) => (),
+            Err(CdpError::Refused { .. }) => drop(tab(BLANK).await?),
+            Err(error) => return Err(error),
+        }
         let deadline = Instant::now() + OPEN;
         loop {
             let event = tokio::time::timeout_at(deadline, self.events.recv()).await.map_err(|_| CdpError::Silent("Target.createTarget"))?;
@@ -95,13 +106,39 @@ impl JobContext {
             if event.method == "Target.attachedToTarget" && TargetInfo::of(&event.params).kind == "page" {
                 self.session = event.params.text("sessionId").to_owned();
                 self.frame = TargetInfo::of(&event.params).target;
-                return self.begin(context, identity, pictures).await;
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl JobContext {
+    /// Makes a fresh context the job's: tells its page who the visitor is, and lets it run. What comes beside it has its
+    /// answer when the page's process has heard all that.
+    ///
+    /// # Errors
+    /// [`CdpError`]; the context is closed then.
+    pub(super) async fn of(
+        fresh: FreshContext,
+        browser: Arc<Browser>,
+        proxy: &JobProxy,
+        context: &Context,
+        identity: &Identity,
+        pictures: Pictures,
+    ) -> Result<(Self, Asked), CdpError> {
+        let FreshContext { id, session, frame, events, begins_blank: began_blank, .. } = fresh;
+        let (agent, pass) = (disguise::agent(identity, context.device), proxy.pass().cloned());
+        let job = Self { id, session, frame, events, agent, pass, began_blank, browser };
+        match job.begin(context, identity, pictures).await {
+            Ok(told) => Ok((job, told)),
+            Err(error) => {
+                job.close().await;
+                Err(error)
             }
         }
     }
 
-    /// Tells the page who the visitor is, and lets it run.
-    async fn begin(&self, context: &Context, identity: &Identity, pictures: Pictures) -> Result<(), CdpError> {
+    async fn begin(&self, context: &Context, identity: &Identity, pictures: Pictures) -> Result<Asked, CdpError> {
         let client = &self.browser.client;
         // None of these is awaited: commands of a session run in order, and `Page.navigate` comes last.
         let mut commands: Vec<Command> = vec![
@@ -126,14 +163,14 @@ impl JobContext {
             let patterns: Vec<Value> = held_up.iter().map(|kind| json!({"resourceType": kind})).collect();
             commands.push(("Fetch.enable", json!({"patterns": patterns, "handleAuthRequests": self.pass.is_some()})));
         }
-        commands.push(("Runtime.runIfWaitingForDebugger", json!({})));
         for (method, params) in commands {
             client.post(&self.session, method, params).await?;
         }
-        Ok(())
+        client.ask(&self.session, "Runtime.runIfWaitingForDebugger", json!({})).await
     }
 
-    /// Gives the page the focus, which only one of several windows has. Wanted once a document stands there: sooner, Chromium 156 gives up a first navigation that leads to another site.
+    /// Gives the page the focus, which a tab that began nowhere has not, and which only one of several windows has. Wanted
+    /// once a document stands there: sooner, Chromium 156 gives up a first navigation that leads to another site.
     ///
     /// # Errors
     /// [`CdpError`].
@@ -227,11 +264,14 @@ impl JobContext {
     /// Has it closed: pages, cookies, cache and all. Nobody waits for that, and the browser does it before what it is asked
     /// for next: waiting kept each job 8 ms longer (Chromium 156).
     pub(super) async fn close(self) {
-        let client = &self.browser.client;
-        client.forget_context(&self.id);
-        if let Err(error) = client.post("", "Target.disposeBrowserContext", json!({"browserContextId": self.id})).await {
-            tracing::debug!(%error, "a browser context could not be closed");
-        }
+        close(&self.browser.client, &self.id).await;
+    }
+}
+
+async fn close(client: &Client, id: &str) {
+    client.forget_context(id);
+    if let Err(error) = client.post("", "Target.disposeBrowserContext", json!({"browserContextId": id})).await {
+        tracing::debug!(%error, "a browser context could not be closed");
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::SetOnce;
 use url::Url;
 
 use crate::chain::End;
@@ -78,6 +79,8 @@ pub(super) struct Egress {
     dial_limit: Duration,
     /// Bytes that may still come in.
     bytes_left: AtomicU64,
+    /// Set once what comes in may go on to the page.
+    let_in: SetOnce<()>,
     log: Mutex<Log>,
 }
 
@@ -100,7 +103,7 @@ pub(super) struct Way {
 impl Egress {
     pub(super) fn new(guard: Guard, tls: Tls, upstream: Option<ProxyProfile>, pacer: Arc<Pacer>, limits: Limits) -> Self {
         let bytes_left = AtomicU64::new(limits.bytes);
-        Self { guard, tls, upstream, pacer, dial_limit: limits.dial, bytes_left, log: Mutex::default() }
+        Self { guard, tls, upstream, pacer, dial_limit: limits.dial, bytes_left, let_in: SetOnce::new(), log: Mutex::default() }
     }
 
     /// Waits for a job's turn at a host, once: a job is one visitor there, however many parts its pages have.
@@ -171,6 +174,18 @@ impl Egress {
             TunnelError::Target(_) => Unreached::Connect(error.to_string()),
         })?;
         Ok((Way { stream, is_proxy: false }, address))
+    }
+
+    /// Lets through what comes in, now that the page's process listens to us. It starts while the first request is under
+    /// way, and of a page that stands before it listens nobody is told why it leaves (Chromium 156).
+    pub(super) fn let_in(&self) {
+        // Once is enough.
+        let _ = self.let_in.set(());
+    }
+
+    /// Waits until what comes in may go on to the page.
+    pub(super) async fn wait_for_page(&self) {
+        self.let_in.wait().await;
     }
 
     /// The proxy that everything goes through.

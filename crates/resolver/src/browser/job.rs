@@ -1,21 +1,23 @@
 //! One job in the browser: opens a context, goes to the tracking URL, takes in events until the page has settled or the
 //! budget is spent, and makes the chain of what was seen.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use protocol::Context;
 use protocol::result::{DelayedRefresh, Engine, Hop, Observed};
 use tokio::time::{Duration, Instant};
 use url::Url;
 
-use super::cdp::CdpError;
+use super::ahead::{Ahead, NotReady, Ready};
+use super::cdp::{Asked, CdpError};
 use super::context::{JobContext, Pictures};
 use super::egress::{Egress, Limits, place};
 use super::ending::Ending;
 use super::evidence::Seen;
 use super::navigation::Tracker;
 use super::process::Browser;
-use super::proxy::JobProxy;
 use super::watch::{Watch, Watched};
 use crate::budgets::Budgets;
 use crate::chain::{Chain, End};
@@ -28,6 +30,9 @@ use crate::proxy::ProxyProfile;
 /// Bytes of all that a job loads, as they come over the wire: a heavy landing page without pictures has 20 MiB.
 const JOB_BYTES: u64 = 64 * 1_024 * 1_024;
 
+/// How long the first answer waits for the page's process. Those take 50 ms to start, on a very busy machine a second.
+const LISTENS: Duration = Duration::from_secs(5);
+
 /// What a job is made of.
 pub(super) struct Job<'a> {
     pub(super) guard: &'a Guard,
@@ -37,6 +42,10 @@ pub(super) struct Job<'a> {
     pub(super) context: &'a Context,
     pub(super) proxy: Option<(&'a str, &'a ProxyProfile)>,
     pub(super) pictures: Pictures,
+    /// Where the next job's context is opened ahead.
+    pub(super) ahead: &'a Arc<Ahead>,
+    /// Whether to do so: not for a browser whose first job may be its last.
+    pub(super) opens_ahead: bool,
 }
 
 impl Job<'_> {
@@ -48,24 +57,34 @@ impl Job<'_> {
         let began = Instant::now();
         let deadline = began + self.budgets.chain;
         let identity = Identity::of(self.context);
-        let egress = Arc::new(self.egress());
-        let proxy = match JobProxy::start(Arc::clone(&egress)).await {
-            Ok(proxy) => proxy,
-            Err(error) => {
-                let end = End::ContextUnavailable(format!("no port for the browser's way out: {error}"));
-                return Ok(Chain::without_hops(Engine::Browser, end));
+        let ready = match self.ahead.take(&browser) {
+            Some(ready) => Ok(ready),
+            None => Ready::open(browser.client.clone(), browser.wants_blank.load(Ordering::Relaxed)).await,
+        };
+        let Ready { port, context } = match ready {
+            Ok(ready) => ready,
+            Err(NotReady::Browser(error)) => return Err(error),
+            Err(error @ NotReady::NoPort(_)) => {
+                return Ok(Chain::without_hops(Engine::Browser, End::ContextUnavailable(error.to_string())));
             }
         };
-        let mut open = JobContext::open(browser, &proxy, self.context, &identity, self.pictures).await?;
+        let egress = Arc::new(self.egress());
+        let proxy = port.serve(Arc::clone(&egress));
+        let (mut open, told) = JobContext::of(context, browser, &proxy, self.context, &identity, self.pictures).await?;
         let mut tracker = Tracker::new(open.session.clone(), open.frame.clone(), self.budgets.refresh_delay, Instant::now());
         let mut seen = Seen::default();
         let watched = match open.navigate(url.as_str(), identity.first_referer.as_deref()).await {
             Ok(()) => {
-                let mut watch = Watch::new(&mut open, self.budgets, &mut tracker, &mut seen);
-                tokio::time::timeout_at(deadline, watch.run()).await.unwrap_or_else(|_| {
-                    let cause = format!("the chain took longer than {} s", self.budgets.chain.as_secs());
-                    Ok(Watched::Ends(End::TimedOut(cause)))
-                })
+                let ahead = self.opens_ahead.then_some(self.ahead);
+                let mut watch = Watch::new(&mut open, self.budgets, &mut tracker, &mut seen, ahead);
+                let watched = tokio::time::timeout_at(deadline, watch.run());
+                tokio::select! {
+                    watched = watched => watched.unwrap_or_else(|_| {
+                        let cause = format!("the chain took longer than {} s", self.budgets.chain.as_secs());
+                        Ok(Watched::Ends(End::TimedOut(cause)))
+                    }),
+                    never = let_in(told, &egress) => match never {},
+                }
             }
             Err(error) => Err(error),
         };
@@ -76,8 +95,16 @@ impl Job<'_> {
         };
         // The way out ends first: nothing is dialled for a job that is over.
         drop(proxy);
+        let is_ended_unseen = tracker.crashed && tracker.visits.is_empty() && !open.began_blank;
+        if is_ended_unseen {
+            open.browser.wants_blank.store(true, Ordering::Relaxed);
+        }
         open.close().await;
         let watched = watched?;
+        if is_ended_unseen {
+            // Nothing was asked of anybody: the job begins anew.
+            return Err(CdpError::Incomplete("Target.createTarget"));
+        }
         tracker.complete();
         let ending = Ending { tracker: &tracker, egress: &egress, guard: self.guard, budgets: self.budgets };
         let end = match watched {
@@ -114,6 +141,15 @@ impl Job<'_> {
             address_family: hops.iter().rev().find_map(|hop| hop.remote_addr.as_ref()).map(|address| family(address).to_owned()),
         }
     }
+}
+
+/// Lets in what the job's first request brings as soon as the page's process has heard what it was told.
+async fn let_in(told: Asked, egress: &Egress) -> Infallible {
+    if let Err(error) = told.answer(LISTENS).await {
+        tracing::debug!(%error, "the page's process has not said that it listens");
+    }
+    egress.let_in();
+    std::future::pending().await
 }
 
 /// The hops, with the addresses that were really dialled.

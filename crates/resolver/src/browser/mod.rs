@@ -1,6 +1,7 @@
 //! The browser engine: the installed Chrome, Chromium or Edge over the DevTools protocol. One browser for all jobs, a
 //! fresh context for each, and no way out but through a proxy in this process that dials what the guard has checked.
 
+mod ahead;
 mod cdp;
 mod context;
 mod disguise;
@@ -37,6 +38,7 @@ use crate::guard::Guard;
 use crate::pace::Pacer;
 use crate::proxy::ProxyProfile;
 use crate::settings::{Screenshots, Settings};
+use ahead::Ahead;
 use context::Pictures;
 use job::Job;
 use process::Browser;
@@ -63,6 +65,7 @@ pub(crate) struct BrowserEngine {
     pacer: Arc<Pacer>,
     jobs: Semaphore,
     running: Mutex<Option<Running>>,
+    ahead: Arc<Ahead>,
 }
 
 struct Running {
@@ -84,6 +87,7 @@ impl BrowserEngine {
             tls,
             jobs: Semaphore::new(JOBS_AT_ONCE),
             running: Mutex::default(),
+            ahead: Arc::default(),
         }
     }
 
@@ -101,11 +105,21 @@ impl BrowserEngine {
         let _permit = self.jobs.acquire().await.ok();
         let mut last_cause = String::new();
         for _ in 0..TRIES {
-            let browser = match self.browser().await {
+            let (browser, turn) = match self.browser().await {
                 Ok(browser) => browser,
                 Err(cause) => return unavailable(cause),
             };
-            let job = Job { guard: &self.guard, tls: &self.tls, pacer: &self.pacer, budgets, context, proxy, pictures: self.pictures };
+            let job = Job {
+                guard: &self.guard,
+                tls: &self.tls,
+                pacer: &self.pacer,
+                budgets,
+                context,
+                proxy,
+                pictures: self.pictures,
+                ahead: &self.ahead,
+                opens_ahead: turn > 1,
+            };
             let run = job.run(Arc::clone(&browser), url).await;
             self.retire(browser).await;
             match run {
@@ -120,7 +134,8 @@ impl BrowserEngine {
     }
 
     /// The running browser, or a new one when there is none, it has died, or has served long enough.
-    async fn browser(&self) -> Result<Arc<Browser>, String> {
+    /// With it comes the number of jobs that it has had, this one included.
+    async fn browser(&self) -> Result<(Arc<Browser>, u32), String> {
         let executable = self.executable.clone()?;
         let mut running = self.running.lock().await;
         let serves_on = |own: &&mut Running| {
@@ -129,7 +144,7 @@ impl BrowserEngine {
         };
         if let Some(own) = running.as_mut().filter(serves_on) {
             own.jobs += 1;
-            return Ok(Arc::clone(&own.browser));
+            return Ok((Arc::clone(&own.browser), own.jobs));
         }
         let old = running.take();
         if let Some(old) = old {
@@ -137,7 +152,7 @@ impl BrowserEngine {
         }
         let browser = Arc::new(Browser::start(&executable, &self.trusted_keys).await.map_err(|error| error.to_string())?);
         *running = Some(Running { browser: Arc::clone(&browser), jobs: 1 });
-        Ok(browser)
+        Ok((browser, 1))
     }
 
     /// Ends a browser with its last job, when it has been replaced.

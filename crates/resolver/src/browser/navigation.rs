@@ -161,7 +161,8 @@ impl Tracker {
                 self.download = true;
                 self.turns += 1;
             }
-            "Inspector.targetCrashed" if is_main => self.crash(),
+            // A tab that began nowhere has no process yet, which is told like the loss of one.
+            "Inspector.targetCrashed" if is_main && !self.visits.is_empty() => self.crash(),
             "Target.detachedFromTarget" if params.text("sessionId") == self.session => self.crash(),
             _ => (),
         }
@@ -317,9 +318,11 @@ impl Tracker {
         self.committed(loader, now);
     }
 
-    /// Whether a loader is younger than the job's first request: the tab's own empty page is not.
+    /// Whether a loader is younger than the job's first request: the tab's own empty page is not, which has no URL.
     fn began(&self, loader: &str, url: &str) -> bool {
-        self.document.is_some() || !is_elsewhere(url) || self.visits.iter().any(|visit| visit.request == loader)
+        self.document.is_some()
+            || !(is_elsewhere(url) || matches!(url, "" | ":"))
+            || self.visits.iter().any(|visit| visit.request == loader)
     }
 
     fn is_closed(&self, loader: &str) -> bool {

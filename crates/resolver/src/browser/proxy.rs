@@ -61,30 +61,41 @@ impl Pass {
     }
 }
 
+/// A port that leads nowhere yet: whoever connects waits until it is some job's.
+pub(super) struct ProxyPort {
+    listener: TcpListener,
+    number: u16,
+}
+
+impl ProxyPort {
+    /// Listens on a free port.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) async fn open() -> io::Result<Self> {
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let number = listener.local_addr()?.port();
+        Ok(Self { listener, number })
+    }
+
+    pub(super) fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// Makes it the way out of a job.
+    pub(super) fn serve(self, egress: Arc<Egress>) -> JobProxy {
+        let pass = egress.upstream().is_some().then(Pass::random);
+        JobProxy { accepting: tokio::spawn(accept(self.listener, egress, pass.clone())).abort_handle(), pass }
+    }
+}
+
 /// The proxy of one job. Dropping it closes the port and every connection.
 pub(super) struct JobProxy {
-    port: u16,
     pass: Option<Pass>,
     accepting: AbortHandle,
 }
 
 impl JobProxy {
-    /// Listens on a free port.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub(super) async fn start(egress: Arc<Egress>) -> io::Result<Self> {
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-        let port = listener.local_addr()?.port();
-        let pass = egress.upstream().is_some().then(Pass::random);
-        let accepting = tokio::spawn(accept(listener, egress, pass.clone())).abort_handle();
-        Ok(Self { port, pass, accepting })
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.port
-    }
-
     /// What it wants to see, if anything.
     pub(super) fn pass(&self) -> Option<&Pass> {
         self.pass.as_ref()
@@ -175,7 +186,13 @@ impl<'a> Exchange<'a> {
                 read = site => match read {
                     // A body may end with the connection, and a reset is news for the browser too.
                     Ok(0) => return self.browser.shutdown().await,
-                    Ok(length) if self.egress.spend(length) => self.browser.write_all(&from_site[..length]).await?,
+                    Ok(length) if self.egress.spend(length) => {
+                        let bytes = &from_site[..length];
+                        if !is_redirect(bytes) {
+                            self.egress.wait_for_page().await;
+                        }
+                        self.browser.write_all(bytes).await?;
+                    }
                     Ok(_) => return Err(io::Error::other("the job's bytes are spent")),
                     Err(_) => return self.reset(),
                 },
@@ -272,6 +289,11 @@ enum Turn {
     Over,
 }
 
+/// Whether an answer begins so that it brings no page, as far as a proxy can see that: not in a tunnel.
+fn is_redirect(answer: &[u8]) -> bool {
+    answer.starts_with(b"HTTP/1.1 3")
+}
+
 /// The request-target without scheme and authority (RFC 9112, section 3.2.1), byte for byte as the browser wrote it.
 fn origin_form(absolute: &str) -> &str {
     let after_scheme = absolute.find("://").map_or(absolute, |at| &absolute[at + 3..]);
@@ -330,13 +352,15 @@ mod tests {
 
     fn egress_of(guard: Guard, tls: Tls) -> Arc<Egress> {
         let limits = Limits { dial: Duration::from_secs(5), bytes: 10_000 };
-        Arc::new(Egress::new(guard, tls, None, Arc::new(Pacer::new(1)), limits))
+        let egress = Egress::new(guard, tls, None, Arc::new(Pacer::new(1)), limits);
+        egress.let_in();
+        Arc::new(egress)
     }
 
     async fn connect(egress: &Arc<Egress>) -> (JobProxy, TcpStream) {
-        let proxy = JobProxy::start(Arc::clone(egress)).await.unwrap();
-        let stream = TcpStream::connect(("127.0.0.1", proxy.port())).await.unwrap();
-        (proxy, stream)
+        let port = ProxyPort::open().await.unwrap();
+        let stream = TcpStream::connect(("127.0.0.1", port.number())).await.unwrap();
+        (port.serve(Arc::clone(egress)), stream)
     }
 
     async fn ask(exceptions: &[String], request: &str) -> (String, Arc<Egress>) {
@@ -390,6 +414,32 @@ mod tests {
             assert!(answer.ends_with(name.as_bytes()), "{}", String::from_utf8_lossy(&answer));
             assert_eq!(egress.reached(&(format!("{name}.test"), 80)).map(|address| address.by_exception()), Some(true));
         }
+    }
+
+    #[tokio::test]
+    async fn what_comes_in_waits_for_the_page() {
+        let site = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let exception = format!("a.test={}", site.local_addr().unwrap());
+        let guard = Guard::new(Exceptions::parse([exception]).unwrap(), Arc::new(SystemNames));
+        let limits = Limits { dial: Duration::from_secs(5), bytes: 10_000 };
+        let egress = Arc::new(Egress::new(guard, Tls::new(Vec::new()), None, Arc::new(Pacer::new(1)), limits));
+        let (_proxy, mut stream) = connect(&egress).await;
+        stream.write_all(b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n").await.unwrap();
+        // The request goes out meanwhile.
+        let (mut answering, _) = site.accept().await.unwrap();
+        assert!(answering.read(&mut [0; 1_024]).await.unwrap() > 0);
+        let mut answer = [0; 16];
+        answering.write_all(b"HTTP/1.1 302 So\n").await.unwrap();
+        stream.read_exact(&mut answer).await.unwrap();
+        answering.write_all(b"HTTP/1.1 200 OK\n").await.unwrap();
+        // Turns enough for everyone who has something to do.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(stream.try_read(&mut answer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        egress.let_in();
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK\n");
     }
 
     #[tokio::test]

@@ -4,12 +4,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
+use super::ahead::Ahead;
 use super::cdp::{CdpError, Event, Fields as _, MAX_EVENTS};
 use super::context::{Child, JobContext};
 use super::evidence::Seen;
@@ -50,6 +52,8 @@ pub(super) struct Watch<'a> {
     looked: Option<Looked>,
     /// Since when questions fail.
     mute_since: Option<Instant>,
+    /// Where the next job's context is opened, once.
+    ahead: Option<&'a Arc<Ahead>>,
     /// Whether the page has the focus.
     is_focused: bool,
 }
@@ -74,8 +78,14 @@ enum Next {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(open: &'a mut JobContext, budgets: &'a Budgets, tracker: &'a mut Tracker, seen: &'a mut Seen) -> Self {
-        Self { open, budgets, tracker, seen, heard_at: Instant::now(), looked: None, mute_since: None, is_focused: false }
+    pub(super) fn new(
+        open: &'a mut JobContext,
+        budgets: &'a Budgets,
+        tracker: &'a mut Tracker,
+        seen: &'a mut Seen,
+        ahead: Option<&'a Arc<Ahead>>,
+    ) -> Self {
+        Self { open, budgets, tracker, seen, heard_at: Instant::now(), looked: None, mute_since: None, ahead, is_focused: false }
     }
 
     /// Watches. The caller bounds it by the chain's budget.
@@ -223,6 +233,12 @@ impl<'a> Watch<'a> {
                 // Leaving a page must not hang on its "are you sure".
                 let accept = event.params.text("type") == "beforeunload";
                 client.post(&event.session, "Page.handleJavaScriptDialog", json!({"accept": accept})).await?;
+            }
+            // From here on the page's own process is busy, and the browser is not.
+            "Network.responseReceived" if self.tracker.pending.as_ref().is_some_and(|pending| pending.is_answered) => {
+                if let Some(ahead) = self.ahead.take() {
+                    ahead.fill(&self.open.browser);
+                }
             }
             "Page.windowOpen" => self.seen.popup(event.params.text("url")),
             "Page.frameRequestedNavigation" if matches!(event.params.text("disposition"), "newTab" | "newWindow") => {

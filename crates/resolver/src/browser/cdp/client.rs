@@ -94,21 +94,20 @@ impl Client {
     /// # Errors
     /// [`CdpError`].
     pub(crate) async fn call_within(&self, session: &str, method: &'static str, params: Value, limit: Duration) -> Result<Value, CdpError> {
+        self.ask(session, method, params).await?.answer(limit).await
+    }
+
+    /// Sends a command whose result is awaited later.
+    ///
+    /// # Errors
+    /// [`CdpError::Ended`].
+    pub(crate) async fn ask(&self, session: &str, method: &'static str, params: Value) -> Result<Asked, CdpError> {
         let id = self.next_id();
         let (answer, answered) = oneshot::channel();
         self.routes().answers.insert(id, answer);
-        // Whoever stops waiting, by a limit or by being dropped, takes the entry along.
-        let _forget = Forget { client: self, id };
+        let asked = Asked { client: self.clone(), id, method, answered };
         self.send(id, session, method, params).await?;
-        tokio::select! {
-            result = tokio::time::timeout(limit, answered) => match result {
-                Err(_) => Err(CdpError::Silent(method)),
-                Ok(Err(_)) => Err(CdpError::Ended),
-                Ok(Ok(Err(cause))) => Err(CdpError::Refused { method, cause }),
-                Ok(Ok(Ok(result))) => Ok(result),
-            },
-            () = self.shared.ended.cancelled() => Err(CdpError::Ended),
-        }
+        Ok(asked)
     }
 
     /// Sends a command whose result nobody needs: commands of one session run in order.
@@ -159,12 +158,34 @@ impl Client {
     }
 }
 
-struct Forget<'a> {
-    client: &'a Client,
+/// A command that was sent. Whoever stops waiting for its result, by a limit or by dropping this, takes the entry along.
+pub(crate) struct Asked {
+    client: Client,
     id: u64,
+    method: &'static str,
+    answered: oneshot::Receiver<Result<Value, String>>,
 }
 
-impl Drop for Forget<'_> {
+impl Asked {
+    /// Awaits the result.
+    ///
+    /// # Errors
+    /// [`CdpError`].
+    pub(crate) async fn answer(mut self, limit: Duration) -> Result<Value, CdpError> {
+        let method = self.method;
+        tokio::select! {
+            result = tokio::time::timeout(limit, &mut self.answered) => match result {
+                Err(_) => Err(CdpError::Silent(method)),
+                Ok(Err(_)) => Err(CdpError::Ended),
+                Ok(Ok(Err(cause))) => Err(CdpError::Refused { method, cause }),
+                Ok(Ok(Ok(result))) => Ok(result),
+            },
+            () = self.client.shared.ended.cancelled() => Err(CdpError::Ended),
+        }
+    }
+}
+
+impl Drop for Asked {
     fn drop(&mut self) {
         self.client.routes().answers.remove(&self.id);
     }

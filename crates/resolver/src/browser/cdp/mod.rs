@@ -4,5 +4,5 @@
 mod client;
 mod message;
 
-pub(crate) use client::{CdpError, Client, Events, MAX_EVENTS};
+pub(crate) use client::{Asked, CdpError, Client, Events, MAX_EVENTS};
 pub(crate) use message::{Event, Fields, Request, Response, TargetInfo, fields, header};

@@ -134,6 +134,17 @@ fn a_page_settles_when_it_is_loaded_and_quiet_and_its_refreshes_have_run() {
 }
 
 #[test]
+fn a_tab_that_begins_without_a_process_has_not_lost_one() {
+    let mut told = Told::new();
+    told.tell("Inspector.targetCrashed", json!({})).request("1", "http://a/").answer("1", 200);
+    // What stands there before the page does is told when it is asked for.
+    told.tracker.stands(&json!({"id": "f", "loaderId": "0", "url": ":"}), told.now);
+    assert!(!told.tracker.crashed && told.tracker.document.is_none());
+    told.lives("1", "load").tell("Inspector.targetCrashed", json!({}));
+    assert!(told.tracker.crashed);
+}
+
+#[test]
 fn what_was_parsed_has_come_even_when_that_was_never_told() {
     let mut told = Told::new();
     told.request("1", "http://a/").answer("1", 200);
