@@ -234,8 +234,8 @@ impl<'a> Watch<'a> {
                 let accept = event.params.text("type") == "beforeunload";
                 client.post(&event.session, "Page.handleJavaScriptDialog", json!({"accept": accept})).await?;
             }
-            // From here on the page's own process is busy, and the browser is not.
-            "Network.responseReceived" if self.tracker.pending.as_ref().is_some_and(|pending| pending.is_answered) => {
+            // The job's own request is on its way, and the process that its page will want is starting: the browser has time.
+            "Network.requestWillBeSent" => {
                 if let Some(ahead) = self.ahead.take() {
                     ahead.fill(&self.open.browser);
                 }
