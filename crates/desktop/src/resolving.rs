@@ -40,7 +40,9 @@ impl Resolving {
     /// [`SetupError`]; everything is then as it was.
     pub(crate) fn choose(&self, choices: &Choices) -> Result<(), SetupError> {
         let next = Resolver::new(combined(&self.base, choices))?;
-        *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = next;
+        let before = std::mem::replace(&mut *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner), next);
+        // Its browser may have nobody else, and takes its time to end: nobody waits for that.
+        std::thread::spawn(move || drop(before));
         Ok(())
     }
 

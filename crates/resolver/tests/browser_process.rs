@@ -1,5 +1,5 @@
-//! The browser's processes: replaced when they die, and gone with the resolver. Alone in its file, since it tells
-//! browsers apart by the process that started them.
+//! The browser's processes: replaced when they die, and gone with the job or the resolver. They are told apart by the process
+//! that started them: each test runs in one of its own (nextest).
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
@@ -48,6 +48,50 @@ fn dead_process() -> u32 {
     let mut process = Command::new("true").spawn().unwrap();
     process.wait().unwrap();
     process.id()
+}
+
+/// Processor time that a process has taken, in hundredths of a second (proc(5), fields 14 and 15).
+fn processor_time(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    after_name.split(' ').skip(12).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+/// One that has computed for a second although nobody has anything for it to do.
+fn spinning() -> Option<u32> {
+    let is_page = |process: &u32| {
+        let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&command).contains("--type=renderer")
+    };
+    browser_processes().into_iter().filter(is_page).find(|process| processor_time(*process) > 100)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_given_up_takes_its_page_along() {
+    let site = Site::start(&[("/spin", "<p>x<script>while (true);</script>")]).await;
+    let exceptions = Exceptions::parse([format!("*.test={}", site.address)]).unwrap();
+    let resolver = Resolver::new(Settings { exceptions, ..Settings::default() }).unwrap();
+    if let Err(cause) = resolver.browser() {
+        println!("skipped: {cause}");
+        return;
+    }
+    let page = tokio::select! {
+        result = resolve(&resolver, "http://a.test/spin") => panic!("{result:?}"),
+        page = async {
+            loop {
+                match spinning() {
+                    Some(page) => return page,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        } => page,
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while browser_processes().contains(&page) && Instant::now() < deadline {
+        tokio::task::yield_now().await;
+    }
+    assert!(!browser_processes().contains(&page), "its page still computes");
+    assert!(!profiles().is_empty(), "the browser stays");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,6 @@
 //! it has time while the process of another page starts and reads what has come. What is opened ahead has never been shown
 //! anything and knows no job: it is as fresh as if it had been opened for the one that gets it.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::cdp::{CdpError, Client};
@@ -47,7 +46,7 @@ enum Place {
     Empty,
     Opening,
     /// With the browser that it is in, which it does not keep alive.
-    Taken(Weak<Browser>, Ready),
+    Holds(Weak<Browser>, Ready),
 }
 
 impl Ahead {
@@ -55,9 +54,9 @@ impl Ahead {
     pub(super) fn take(&self, browser: &Arc<Browser>) -> Option<Ready> {
         let mut place = self.place();
         match std::mem::take(&mut *place) {
-            Place::Taken(of, ready) if std::ptr::eq(of.as_ptr(), Arc::as_ptr(browser)) => Some(ready),
+            Place::Holds(of, ready) if std::ptr::eq(of.as_ptr(), Arc::as_ptr(browser)) => Some(ready),
             // Of a browser that has been replaced, and ends with what is in it.
-            Place::Taken(..) | Place::Empty => None,
+            Place::Holds(..) | Place::Empty => None,
             Place::Opening => {
                 *place = Place::Opening;
                 None
@@ -67,7 +66,7 @@ impl Ahead {
 
     /// Opens one in `browser` for the next job, unless there is one already. Goes on by itself; the browser may end
     /// meanwhile.
-    pub(super) fn fill(self: &Arc<Self>, browser: &Arc<Browser>) {
+    pub(super) fn fill(self: &Arc<Self>, browser: &Arc<Browser>, begins_blank: bool) {
         {
             let mut place = self.place();
             if !matches!(*place, Place::Empty) {
@@ -76,7 +75,7 @@ impl Ahead {
             *place = Place::Opening;
         }
         let opening = Opening { ahead: Arc::clone(self), of: Arc::downgrade(browser) };
-        let (client, begins_blank) = (browser.client.clone(), browser.wants_blank.load(Ordering::Relaxed));
+        let client = browser.client.clone();
         tokio::spawn(async move {
             match Ready::open(client, begins_blank).await {
                 Ok(ready) => opening.end(ready),
@@ -99,7 +98,7 @@ struct Opening {
 
 impl Opening {
     fn end(self, ready: Ready) {
-        *self.ahead.place() = Place::Taken(self.of.clone(), ready);
+        *self.ahead.place() = Place::Holds(self.of.clone(), ready);
     }
 }
 

@@ -39,10 +39,26 @@ pub(super) enum Pictures {
     Withheld,
 }
 
+/// A context that the browser has opened. Dropping it has it closed: pages, cookies, cache and all, however its job ends.
+/// Nobody waits for that, and the browser does it before what it is asked for next: waiting kept each job 8 ms longer
+/// (Chromium 156).
+struct Opened {
+    client: Client,
+    id: String,
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.client.forget_context(&self.id);
+        self.client.tell("", "Target.disposeBrowserContext", json!({"browserContextId": self.id}));
+    }
+}
+
 /// An open context with its page.
 pub(super) struct JobContext {
+    /// Gone before the browser, which may end with its last job.
+    _opened: Opened,
     pub(super) browser: Arc<Browser>,
-    id: String,
     /// Session of the page.
     pub(super) session: String,
     /// Target of the page, which is the id of its main frame too.
@@ -58,8 +74,7 @@ pub(super) struct JobContext {
 
 /// An open context with its empty tab, which has been told nothing yet: it belongs to no job.
 pub(super) struct FreshContext {
-    client: Client,
-    id: String,
+    opened: Opened,
     session: String,
     frame: String,
     events: Events,
@@ -70,33 +85,29 @@ impl FreshContext {
     /// Opens a context whose only way out is the proxy at `port`, with one empty tab.
     ///
     /// # Errors
-    /// [`CdpError`]; a context that was half open is closed.
+    /// [`CdpError`].
     pub(super) async fn open(client: Client, port: u16, begins_blank: bool) -> Result<Self, CdpError> {
         let options = json!({"disposeOnDetach": true, "proxyServer": format!("http://127.0.0.1:{port}"), "proxyBypassList": "<-loopback>"});
         let created = client.call("", "Target.createBrowserContext", options).await?;
-        let id = created.text("browserContextId").to_owned();
-        let events = client.events_of(&id);
-        let mut fresh = Self { client, id, session: String::new(), frame: String::new(), events, begins_blank };
-        match fresh.open_page().await {
-            Ok(()) => Ok(fresh),
-            Err(error) => {
-                close(&fresh.client, &fresh.id).await;
-                Err(error)
-            }
-        }
+        let opened = Opened { id: created.text("browserContextId").to_owned(), client };
+        let events = opened.client.events_of(&opened.id);
+        let mut fresh = Self { opened, session: String::new(), frame: String::new(), events, begins_blank };
+        fresh.open_page().await?;
+        Ok(fresh)
     }
 
     async fn open_page(&mut self) -> Result<(), CdpError> {
-        let client = &self.client;
-        client
-            .post("", "Browser.setDownloadBehavior", json!({"behavior": "deny", "browserContextId": self.id, "eventsEnabled": true}))
-            .await?;
+        let Opened { client, id } = &self.opened;
+        client.post("", "Browser.setDownloadBehavior", json!({"behavior": "deny", "browserContextId": id, "eventsEnabled": true})).await?;
         // Grants nothing and denies the rest.
-        client.post("", "Browser.grantPermissions", json!({"permissions": [], "browserContextId": self.id})).await?;
-        let tab = |url: &str| client.call("", "Target.createTarget", json!({"url": url, "browserContextId": self.id}));
+        client.post("", "Browser.grantPermissions", json!({"permissions": [], "browserContextId": id})).await?;
+        let tab = |url: &str| client.call("", "Target.createTarget", json!({"url": url, "browserContextId": id}));
         match tab(if self.begins_blank { BLANK } else { NOWHERE }).await {
             Ok(_) => (),
-            Err(CdpError::Refused { .. }) => drop(tab(BLANK).await?),
+            Err(CdpError::Refused { .. }) => {
+                tab(BLANK).await?;
+                self.begins_blank = true;
+            }
             Err(error) => return Err(error),
         }
         let deadline = Instant::now() + OPEN;
@@ -113,11 +124,11 @@ impl FreshContext {
 }
 
 impl JobContext {
-    /// Makes a fresh context the job's: tells its page who the visitor is, and lets it run. What comes beside it has its
-    /// answer when the page's process has heard all that.
+    /// Makes a fresh context the job's: tells its page who the visitor is, and lets it run. The command that comes with it
+    /// is answered when the page's process has heard all that.
     ///
     /// # Errors
-    /// [`CdpError`]; the context is closed then.
+    /// [`CdpError`].
     pub(super) async fn of(
         fresh: FreshContext,
         browser: Arc<Browser>,
@@ -126,16 +137,11 @@ impl JobContext {
         identity: &Identity,
         pictures: Pictures,
     ) -> Result<(Self, Asked), CdpError> {
-        let FreshContext { id, session, frame, events, begins_blank: began_blank, .. } = fresh;
+        let FreshContext { opened, session, frame, events, begins_blank: began_blank } = fresh;
         let (agent, pass) = (disguise::agent(identity, context.device), proxy.pass().cloned());
-        let job = Self { id, session, frame, events, agent, pass, began_blank, browser };
-        match job.begin(context, identity, pictures).await {
-            Ok(told) => Ok((job, told)),
-            Err(error) => {
-                job.close().await;
-                Err(error)
-            }
-        }
+        let job = Self { _opened: opened, browser, session, frame, events, agent, pass, began_blank };
+        let told = job.begin(context, identity, pictures).await?;
+        Ok((job, told))
     }
 
     async fn begin(&self, context: &Context, identity: &Identity, pictures: Pictures) -> Result<Asked, CdpError> {
@@ -259,19 +265,6 @@ impl JobContext {
         let taken = self.browser.client.call_within(&self.session, "Page.captureScreenshot", wanted, PICTURE).await;
         let bytes = STANDARD.decode(taken.ok()?.text("data")).ok()?;
         Some(Screenshot(bytes)).filter(|picture| (1..=most).contains(&picture.0.len()))
-    }
-
-    /// Has it closed: pages, cookies, cache and all. Nobody waits for that, and the browser does it before what it is asked
-    /// for next: waiting kept each job 8 ms longer (Chromium 156).
-    pub(super) async fn close(self) {
-        close(&self.browser.client, &self.id).await;
-    }
-}
-
-async fn close(client: &Client, id: &str) {
-    client.forget_context(id);
-    if let Err(error) = client.post("", "Target.disposeBrowserContext", json!({"browserContextId": id})).await {
-        tracing::debug!(%error, "a browser context could not be closed");
     }
 }
 

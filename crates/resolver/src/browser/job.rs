@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use protocol::Context;
 use protocol::result::{DelayedRefresh, Engine, Hop, Observed};
@@ -42,6 +41,8 @@ pub(super) struct Job<'a> {
     pub(super) context: &'a Context,
     pub(super) proxy: Option<(&'a str, &'a ProxyProfile)>,
     pub(super) pictures: Pictures,
+    /// Whether tabs begin at a page of their own.
+    pub(super) begins_blank: bool,
     /// Where the next job's context is opened ahead.
     pub(super) ahead: &'a Arc<Ahead>,
     /// Whether to do so: not for a browser whose first job may be its last.
@@ -59,7 +60,7 @@ impl Job<'_> {
         let identity = Identity::of(self.context);
         let ready = match self.ahead.take(&browser) {
             Some(ready) => Ok(ready),
-            None => Ready::open(browser.client.clone(), browser.wants_blank.load(Ordering::Relaxed)).await,
+            None => Ready::open(browser.client.clone(), self.begins_blank).await,
         };
         let Ready { port, context } = match ready {
             Ok(ready) => ready,
@@ -75,7 +76,7 @@ impl Job<'_> {
         let mut seen = Seen::default();
         let watched = match open.navigate(url.as_str(), identity.first_referer.as_deref()).await {
             Ok(()) => {
-                let ahead = self.opens_ahead.then_some(self.ahead);
+                let ahead = self.opens_ahead.then_some((self.ahead, self.begins_blank));
                 let mut watch = Watch::new(&mut open, self.budgets, &mut tracker, &mut seen, ahead);
                 let watched = tokio::time::timeout_at(deadline, watch.run());
                 tokio::select! {
@@ -83,7 +84,7 @@ impl Job<'_> {
                         let cause = format!("the chain took longer than {} s", self.budgets.chain.as_secs());
                         Ok(Watched::Ends(End::TimedOut(cause)))
                     }),
-                    never = let_in(told, &egress) => match never {},
+                    never = let_in(told, LISTENS.min(self.budgets.hop / 2), &egress) => match never {},
                 }
             }
             Err(error) => Err(error),
@@ -96,14 +97,10 @@ impl Job<'_> {
         // The way out ends first: nothing is dialled for a job that is over.
         drop(proxy);
         let is_ended_unseen = tracker.crashed && tracker.visits.is_empty() && !open.began_blank;
-        if is_ended_unseen {
-            open.browser.wants_blank.store(true, Ordering::Relaxed);
-        }
-        open.close().await;
+        drop(open);
         let watched = watched?;
         if is_ended_unseen {
-            // Nothing was asked of anybody: the job begins anew.
-            return Err(CdpError::Incomplete("Target.createTarget"));
+            return Err(CdpError::TabEnded);
         }
         tracker.complete();
         let ending = Ending { tracker: &tracker, egress: &egress, guard: self.guard, budgets: self.budgets };
@@ -144,9 +141,9 @@ impl Job<'_> {
 }
 
 /// Lets in what the job's first request brings as soon as the page's process has heard what it was told.
-async fn let_in(told: Asked, egress: &Egress) -> Infallible {
-    if let Err(error) = told.answer(LISTENS).await {
-        tracing::debug!(%error, "the page's process has not said that it listens");
+async fn let_in(told: Asked, limit: Duration, egress: &Egress) -> Infallible {
+    if let Err(error) = told.answer(limit).await {
+        tracing::warn!(%error, "a page's process has not said that it listens; why the page goes elsewhere may be lost");
     }
     egress.let_in();
     std::future::pending().await

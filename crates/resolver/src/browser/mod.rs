@@ -25,6 +25,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::Context;
 use protocol::result::Engine;
@@ -39,6 +40,7 @@ use crate::pace::Pacer;
 use crate::proxy::ProxyProfile;
 use crate::settings::{Screenshots, Settings};
 use ahead::Ahead;
+use cdp::CdpError;
 use context::Pictures;
 use job::Job;
 use process::Browser;
@@ -65,6 +67,8 @@ pub(crate) struct BrowserEngine {
     pacer: Arc<Pacer>,
     jobs: Semaphore,
     running: Mutex<Option<Running>>,
+    /// Whether the executable is one that ends tabs which begin nowhere: they begin at `about:blank` then.
+    wants_blank: AtomicBool,
     ahead: Arc<Ahead>,
 }
 
@@ -87,6 +91,7 @@ impl BrowserEngine {
             tls,
             jobs: Semaphore::new(JOBS_AT_ONCE),
             running: Mutex::default(),
+            wants_blank: AtomicBool::new(false),
             ahead: Arc::default(),
         }
     }
@@ -103,8 +108,8 @@ impl BrowserEngine {
     pub(crate) async fn run(&self, url: &Url, context: &Context, proxy: Option<(&str, &ProxyProfile)>, budgets: &Budgets) -> Chain {
         // Nobody closes the semaphore; were it closed, one page too many would do no harm.
         let _permit = self.jobs.acquire().await.ok();
-        let mut last_cause = String::new();
-        for _ in 0..TRIES {
+        let mut failed = 0;
+        loop {
             let (browser, turn) = match self.browser().await {
                 Ok(browser) => browser,
                 Err(cause) => return unavailable(cause),
@@ -117,6 +122,7 @@ impl BrowserEngine {
                 context,
                 proxy,
                 pictures: self.pictures,
+                begins_blank: self.wants_blank.load(Ordering::Relaxed),
                 ahead: &self.ahead,
                 opens_ahead: turn > 1,
             };
@@ -124,13 +130,17 @@ impl BrowserEngine {
             self.retire(browser).await;
             match run {
                 Ok(chain) => return chain,
+                // Found out once: the job begins anew, and that is no try.
+                Err(CdpError::TabEnded) if !self.wants_blank.swap(true, Ordering::Relaxed) => (),
                 Err(cause) => {
                     tracing::warn!(%cause, "the browser failed under a job");
-                    last_cause = cause.to_string();
+                    failed += 1;
+                    if failed == TRIES {
+                        return unavailable(cause.to_string());
+                    }
                 }
             }
         }
-        unavailable(last_cause)
     }
 
     /// The running browser, or a new one when there is none, it has died, or has served long enough.

@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -53,8 +52,6 @@ pub(crate) enum StartError {
 /// A running browser.
 pub(crate) struct Browser {
     pub(crate) client: Client,
-    /// Whether it has ended a tab that began nowhere, as headless shells do: its next ones begin at `about:blank`.
-    pub(super) wants_blank: AtomicBool,
     running: Mutex<Option<Running>>,
     watch: tokio::task::AbortHandle,
 }
@@ -101,7 +98,7 @@ impl Browser {
         let running = Mutex::new(Some(Running { child, group, profile }));
         let watch = tokio::spawn(memory::watch(group.id())).abort_handle();
         // From here on dropping it ends the process.
-        let browser = Self { client, wants_blank: AtomicBool::new(false), running, watch };
+        let browser = Self { client, running, watch };
         match browser.client.call_within("", "Browser.getVersion", json!({}), START).await {
             Ok(version) => {
                 tracing::info!(executable = %executable.display(), product = version.text("product"), "browser started");

@@ -10,6 +10,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,6 +31,10 @@ const MAX_HEAD_BYTES: usize = 256 * 1_024;
 const MAX_CONNECTIONS: usize = 64;
 /// Bytes that go through at once.
 const CHUNK_BYTES: usize = 16 * 1_024;
+/// Pause after a connection that could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The field of an answer that says where it leads.
+const LOCATION: &[u8] = b"\nlocation:";
 
 /// What lets our browser through a job's proxy, and nobody else.
 #[derive(Clone)]
@@ -127,7 +132,7 @@ async fn accept(listener: TcpListener, egress: Arc<Egress>, pass: Option<Pass>) 
             // Out of descriptors, most likely: those under way will free some.
             Err(error) => {
                 tracing::debug!(%error, "no connection from the browser");
-                tokio::task::yield_now().await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
         while connections.try_join_next().is_some() {}
@@ -202,7 +207,7 @@ impl<'a> Exchange<'a> {
 
     /// Lets the browser see a connection that broke as one: without a lingering end the system sends a reset.
     fn reset(&self) -> io::Result<()> {
-        socket2::SockRef::from(&self.browser).set_linger(Some(std::time::Duration::ZERO))
+        socket2::SockRef::from(&self.browser).set_linger(Some(Duration::ZERO))
     }
 
     /// Passes on what came from the browser: bodies as they are, heads rewritten.
@@ -289,9 +294,12 @@ enum Turn {
     Over,
 }
 
-/// Whether an answer begins so that it brings no page, as far as a proxy can see that: not in a tunnel.
-fn is_redirect(answer: &[u8]) -> bool {
-    answer.starts_with(b"HTTP/1.1 3")
+/// Whether these bytes begin an answer that leads elsewhere and so brings no page, as far as a proxy can see that: not in a
+/// tunnel, and not in pieces.
+fn is_redirect(bytes: &[u8]) -> bool {
+    let Some(status) = bytes.strip_prefix(b"HTTP/1.1 ") else { return false };
+    let leads = [b"301", b"302", b"303", b"307", b"308"].iter().any(|code| status.starts_with(*code));
+    leads && bytes.windows(LOCATION.len()).any(|field| field.eq_ignore_ascii_case(LOCATION))
 }
 
 /// The request-target without scheme and authority (RFC 9112, section 3.2.1), byte for byte as the browser wrote it.
@@ -330,8 +338,6 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::egress::Limits;
     use super::*;
     use crate::connect::Tls;
@@ -429,9 +435,10 @@ mod tests {
         let (mut answering, _) = site.accept().await.unwrap();
         assert!(answering.read(&mut [0; 1_024]).await.unwrap() > 0);
         let mut answer = [0; 16];
-        answering.write_all(b"HTTP/1.1 302 So\n").await.unwrap();
-        stream.read_exact(&mut answer).await.unwrap();
-        answering.write_all(b"HTTP/1.1 200 OK\n").await.unwrap();
+        let (redirect, page) = (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 302 So\n");
+        answering.write_all(redirect).await.unwrap();
+        stream.read_exact(&mut vec![0; redirect.len()]).await.unwrap();
+        answering.write_all(page).await.unwrap();
         // Turns enough for everyone who has something to do.
         for _ in 0..1_000 {
             tokio::task::yield_now().await;
@@ -439,7 +446,7 @@ mod tests {
         assert_eq!(stream.try_read(&mut answer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         egress.let_in();
         stream.read_exact(&mut answer).await.unwrap();
-        assert_eq!(&answer, b"HTTP/1.1 200 OK\n");
+        assert_eq!(&answer, page);
     }
 
     #[tokio::test]

@@ -53,7 +53,7 @@ pub(super) struct Watch<'a> {
     /// Since when questions fail.
     mute_since: Option<Instant>,
     /// Where the next job's context is opened, once.
-    ahead: Option<&'a Arc<Ahead>>,
+    ahead: Option<(&'a Arc<Ahead>, bool)>,
     /// Whether the page has the focus.
     is_focused: bool,
 }
@@ -83,7 +83,7 @@ impl<'a> Watch<'a> {
         budgets: &'a Budgets,
         tracker: &'a mut Tracker,
         seen: &'a mut Seen,
-        ahead: Option<&'a Arc<Ahead>>,
+        ahead: Option<(&'a Arc<Ahead>, bool)>,
     ) -> Self {
         Self { open, budgets, tracker, seen, heard_at: Instant::now(), looked: None, mute_since: None, ahead, is_focused: false }
     }
@@ -197,7 +197,7 @@ impl<'a> Watch<'a> {
             }
             Err(CdpError::Ended) => Err(CdpError::Ended),
             // It is busy, or gone elsewhere meanwhile: events will tell.
-            Err(CdpError::Silent(_) | CdpError::Refused { .. } | CdpError::Incomplete(_)) => {
+            Err(CdpError::Silent(_) | CdpError::Refused { .. } | CdpError::Incomplete(_) | CdpError::TabEnded) => {
                 self.mute_since.get_or_insert(now);
                 Ok(())
             }
@@ -236,8 +236,8 @@ impl<'a> Watch<'a> {
             }
             // The job's own request is on its way, and the process that its page will want is starting: the browser has time.
             "Network.requestWillBeSent" => {
-                if let Some(ahead) = self.ahead.take() {
-                    ahead.fill(&self.open.browser);
+                if let Some((ahead, begins_blank)) = self.ahead.take() {
+                    ahead.fill(&self.open.browser, begins_blank);
                 }
             }
             "Page.windowOpen" => self.seen.popup(event.params.text("url")),

@@ -40,6 +40,9 @@ pub(crate) enum CdpError {
     Refused { method: &'static str, cause: String },
     #[error("the browser's answer to `{0}` lacks what was asked for")]
     Incomplete(&'static str),
+    /// Headless shells do that to tabs that begin nowhere. Nothing was asked of anybody.
+    #[error("the browser ended the tab before it was anywhere")]
+    TabEnded,
 }
 
 /// A connection to one browser. Clones share it.
@@ -100,7 +103,7 @@ impl Client {
     /// Sends a command whose result is awaited later.
     ///
     /// # Errors
-    /// [`CdpError::Ended`].
+    /// [`CdpError::Ended`], or [`CdpError::Silent`] when the browser reads nothing any more.
     pub(crate) async fn ask(&self, session: &str, method: &'static str, params: Value) -> Result<Asked, CdpError> {
         let id = self.next_id();
         let (answer, answered) = oneshot::channel();
@@ -113,9 +116,16 @@ impl Client {
     /// Sends a command whose result nobody needs: commands of one session run in order.
     ///
     /// # Errors
-    /// [`CdpError::Ended`].
+    /// As [`Self::ask`].
     pub(crate) async fn post(&self, session: &str, method: &'static str, params: Value) -> Result<(), CdpError> {
         self.send(self.next_id(), session, method, params).await
+    }
+
+    /// As [`Self::post`], from where nothing can be awaited. A browser that has left no room for it is as good as dead.
+    pub(crate) fn tell(&self, session: &str, method: &'static str, params: Value) {
+        if self.shared.outgoing.try_send(message(self.next_id(), session, method, params)).is_err() {
+            tracing::debug!(method, "the browser could not be told");
+        }
     }
 
     /// The events of everything that happens in a browser context, until [`Self::forget_context`].
@@ -141,14 +151,9 @@ impl Client {
     }
 
     async fn send(&self, id: u64, session: &str, method: &'static str, params: Value) -> Result<(), CdpError> {
-        let mut message = json!({"id": id, "method": method, "params": params});
-        if !session.is_empty() {
-            message["sessionId"] = session.into();
-        }
-        let mut bytes = message.to_string().into_bytes();
-        bytes.push(0);
+        let message = message(id, session, method, params);
         tokio::select! {
-            sent = tokio::time::timeout(COMMAND, self.shared.outgoing.send(bytes)) => match sent {
+            sent = tokio::time::timeout(COMMAND, self.shared.outgoing.send(message)) => match sent {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) => Err(CdpError::Ended),
                 Err(_) => Err(CdpError::Silent(method)),
@@ -156,6 +161,17 @@ impl Client {
             () = self.shared.ended.cancelled() => Err(CdpError::Ended),
         }
     }
+}
+
+/// A command as it is written.
+fn message(id: u64, session: &str, method: &'static str, params: Value) -> Vec<u8> {
+    let mut message = json!({"id": id, "method": method, "params": params});
+    if !session.is_empty() {
+        message["sessionId"] = session.into();
+    }
+    let mut bytes = message.to_string().into_bytes();
+    bytes.push(0);
+    bytes
 }
 
 /// A command that was sent. Whoever stops waiting for its result, by a limit or by dropping this, takes the entry along.

@@ -20,6 +20,10 @@ impl Tracker {
         // Those of a page's other requests are of no interest. The first may come before its request: then nothing is
         // pending yet, or something older.
         let is_known = pending.as_ref().is_some_and(|pending| pending.request == id) || visits.last().is_some_and(|v| v.request == id);
+        if !is_known && kept.len() >= MAX_EXTRA {
+            // Those of the last page's parts, most of them: the next navigation needs the room.
+            kept.retain(|id, _| visits.iter().any(|visit| visit.request == *id));
+        }
         if is_known || kept.len() < MAX_EXTRA {
             kept.entry(id.to_owned()).or_default().push(params.clone());
         }
