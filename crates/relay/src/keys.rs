@@ -14,7 +14,7 @@ use protocol::{AccountId, Environment, KeyId, UnixMillis};
 use store::{SigningKey, Store, StoreError};
 
 use crate::key_table::{Found, KeyTable};
-use crate::mirror::Mirror;
+use crate::mirror::{Held, Mirror};
 use crate::rate::Burst;
 
 /// A key that may sign, unless its terms say otherwise.
@@ -75,13 +75,14 @@ impl Keys {
 
     /// The key of this id; for an id that nobody has, or that was revoked, one that signs nothing.
     pub(crate) async fn find(&self, key_id: &str) -> Found<CachedKey> {
-        self.keys.follow(|| self.store.keys_version(), || self.read()).await;
-        self.keys.table().table.find(key_id)
+        self.find_or_doubt(key_id).await.0
     }
 
-    /// Whether a key that is unknown here may be known to the database, which cannot be asked now.
-    pub(crate) fn are_in_doubt(&self) -> bool {
-        self.keys.is_in_doubt()
+    /// As [`Self::find`], and whether the database, which could not be asked, may know better: of this key or of others.
+    pub(crate) async fn find_or_doubt(&self, key_id: &str) -> (Found<CachedKey>, bool) {
+        self.keys.follow(|| self.store.keys_version(), || self.read()).await;
+        let Held { table: known, in_doubt } = self.keys.held();
+        (known.table.find(key_id), in_doubt)
     }
 
     /// Whether a key that has proven itself still signs: it may have been revoked since, or have come to its end.

@@ -1,7 +1,7 @@
 //! A small table of the database in memory, whole: what signatures are checked with. A flood of forged requests then asks
 //! the database for nothing, and what is known goes on being used while the database cannot be asked.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,25 @@ use tokio::sync::Mutex;
 pub(crate) struct Mirror<T> {
     /// What is mirrored, for the log.
     name: &'static str,
-    table: RwLock<Arc<T>>,
+    held: RwLock<Held<T>>,
     /// The store's version just before it was read.
     version: AtomicU64,
-    /// Whether the last reading failed.
-    is_in_doubt: AtomicBool,
     /// How the last reading went. Held meanwhile: one reads, the others wait for what it brings.
     last: Mutex<Option<Reading>>,
+}
+
+/// The table as it was last read.
+#[derive(Debug)]
+pub(crate) struct Held<T> {
+    pub(crate) table: Arc<T>,
+    /// Whether reading it again has failed: what is not in it may be in the database now.
+    pub(crate) in_doubt: bool,
+}
+
+impl<T> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        Self { table: Arc::clone(&self.table), in_doubt: self.in_doubt }
+    }
 }
 
 #[derive(Debug)]
@@ -36,18 +48,18 @@ const AFTER_FAILURE: Duration = Duration::from_millis(250);
 impl<T> Mirror<T> {
     /// A mirror that holds `empty` until it is read for the first time.
     pub(crate) fn new(name: &'static str, empty: T) -> Self {
-        let (version, is_in_doubt) = (AtomicU64::new(NEVER), AtomicBool::new(false));
-        Self { name, table: RwLock::new(Arc::new(empty)), version, is_in_doubt, last: Mutex::default() }
+        let held = RwLock::new(Held { table: Arc::new(empty), in_doubt: false });
+        Self { name, held, version: AtomicU64::new(NEVER), last: Mutex::default() }
     }
 
     /// The table, as it was when it was last read.
     pub(crate) fn table(&self) -> Arc<T> {
-        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+        self.held().table
     }
 
-    /// Whether the last reading failed: what is not in the table may be in the database now.
-    pub(crate) fn is_in_doubt(&self) -> bool {
-        self.is_in_doubt.load(Ordering::Acquire)
+    /// The same, and whether it is in doubt.
+    pub(crate) fn held(&self) -> Held<T> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads it again when the store's version has moved on. When that fails, it stays as it was.
@@ -93,8 +105,11 @@ impl<T> Mirror<T> {
     {
         let table = read().await;
         *last = Some(Reading { at: Instant::now(), failed: table.is_err() });
-        self.is_in_doubt.store(table.is_err(), Ordering::Release);
-        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table?);
+        {
+            let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+            held.in_doubt = table.is_err();
+            held.table = Arc::new(table?);
+        }
         self.version.store(version, Ordering::Release);
         Ok(())
     }
@@ -134,10 +149,11 @@ mod tests {
         mirror.follow(|| 1, fail).await;
         mirror.follow(|| 1, fail).await;
         assert_eq!((*mirror.table(), failed.get()), (1, 1), "and the database is left alone for a moment");
-        assert!(mirror.is_in_doubt());
+        assert!(mirror.held().in_doubt);
         assert!(mirror.reread(Duration::ZERO, || 1, fail).await.is_err());
         mirror.reread(Duration::ZERO, || 1, || std::future::ready(Ok(2))).await.unwrap();
-        assert_eq!((*mirror.table(), mirror.is_in_doubt()), (2, false));
+        let Held { table, in_doubt } = mirror.held();
+        assert_eq!((*table, in_doubt), (2, false));
     }
 
     #[tokio::test]

@@ -287,7 +287,7 @@ fn rules() -> Markup {
         "Rules and contexts",
         &html! {},
         &html! {
-            p { "How a page is judged (bot walls, paused offers, fall-backs to a home page) is data in the desktop program, the same on each; proxies, user agents, languages and guard exceptions are each desktop's own. Its pages show and change them:" }
+            p { "How a page is judged (bot walls, paused offers, fall-backs to a home page) is data in the desktop program (“link-peeler rules show”), to which a desktop may be given more (“desktop --rules FILE”). Proxies, user agents, languages and guard exceptions are each desktop's own; its pages show and change those:" }
             (code::block("open-desktop", "Command that opens the desktop's pages", "link-peeler desktop open"))
             p.faint { "What is expected of one row (domain, required parameters, accepted URL) stands on the row's page, and for many at once above the table of rows." }
         },

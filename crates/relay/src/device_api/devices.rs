@@ -8,7 +8,7 @@ use protocol::device_signature::{DeviceKey, DevicePublicKey, FRESHNESS_SECONDS};
 use protocol::{DeviceId, UnixMillis};
 use store::{DeviceRecord, Store, StoreError};
 
-use crate::mirror::Mirror;
+use crate::mirror::{Held, Mirror};
 
 /// Pause between two readings that a signature which does not match may cause. It may be that of a device which another
 /// relay has linked just now; a flood of forged ones costs two readings a second.
@@ -44,13 +44,14 @@ impl Devices {
 
     /// The device of this id, if it is linked.
     pub(crate) async fn find(&self, id: DeviceId) -> Option<Arc<DeviceRecord>> {
-        self.linked.follow(|| self.store.devices_version(), || self.read()).await;
-        self.linked.table().get(&id).cloned()
+        self.find_or_doubt(id).await.0
     }
 
-    /// Whether a device that is unknown here may be known to the database, which cannot be asked now.
-    pub(crate) fn are_in_doubt(&self) -> bool {
-        self.linked.is_in_doubt()
+    /// As [`Self::find`], and whether the database, which could not be asked, may know better.
+    pub(crate) async fn find_or_doubt(&self, id: DeviceId) -> (Option<Arc<DeviceRecord>>, bool) {
+        self.linked.follow(|| self.store.devices_version(), || self.read()).await;
+        let Held { table, in_doubt } = self.linked.held();
+        (table.get(&id).cloned(), in_doubt)
     }
 
     /// Tells which devices are linked, as they were read last.

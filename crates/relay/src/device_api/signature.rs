@@ -75,25 +75,26 @@ async fn authenticate(
     now: UnixMillis,
 ) -> Result<Arc<DeviceRecord>, Refusal> {
     let find_and_verify = async || {
-        let device = state.devices.find(claim.device).await;
+        let (device, in_doubt) = state.devices.find_or_doubt(claim.device).await;
         // An unknown device takes the way of a known one, up to the same answer.
         let key = device.as_ref().map_or(state.devices.dummy(), |device| &device.public_key);
         let fault = claim.verify_head(key, now, method, target_uri).err();
-        match (device, fault) {
+        let verified = match (device, fault) {
             (Some(device), None) => Ok(device),
             (Some(_), Some(fault)) => Err(fault),
             (None, _) => Err(DeviceSignatureFault::Mismatch),
-        }
+        };
+        (verified, in_doubt)
     };
-    let mut verified = find_and_verify().await;
+    let (mut verified, mut in_doubt) = find_and_verify().await;
     if matches!(verified, Err(DeviceSignatureFault::Mismatch)) {
         if let Err(error) = state.devices.look_again().await {
             tracing::warn!(%error, "the devices were not read again");
         }
-        verified = find_and_verify().await;
-        if verified.is_err() && state.devices.are_in_doubt() {
-            return Err(Refusal::DatabaseAway);
-        }
+        (verified, in_doubt) = find_and_verify().await;
+    }
+    if in_doubt && matches!(verified, Err(DeviceSignatureFault::Mismatch)) {
+        return Err(Refusal::DatabaseAway);
     }
     verified.map_err(|fault| refusal(fault, target_uri, now))
 }

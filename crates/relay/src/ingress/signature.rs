@@ -161,13 +161,14 @@ async fn authenticate(
 ) -> Result<Caller, Refused> {
     let path_and_query = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let target = SignedTarget::of(method.as_str(), path_and_query);
-    let (found, received_at) = (state.keys.find(headers.key_id).await, state.now());
+    let ((found, in_doubt), received_at) = (state.keys.find_or_doubt(headers.key_id).await, state.now());
     let received = Received::new(body, headers.timestamp_seconds());
     // An unknown key takes the way of a known one, up to the same answer.
     let signed_with = found.value.verify(target, headers, body, received_at).filter(|_| found.is_known);
     let key = found.value;
     let judged = signed_with.map(|signed_with| match credentials::check(&key, edge::client_address(&parts.extensions), received_at) {
         Ok(()) => Some(signed_with),
+        Err(_) if in_doubt => None,
         Err(fault) => {
             credentials::note(&key, fault);
             let proven = Proven::new(&key, headers.nonce, (method.as_str(), parts.uri.path()), received);
@@ -177,7 +178,7 @@ async fn authenticate(
     });
     let Some(signed_with) = judged.flatten() else {
         // It may have been made, or changed, since the keys were last read: no answer that a caller takes for final.
-        if state.keys.are_in_doubt() {
+        if in_doubt {
             return Err(Refused(None, Refusal::DatabaseAway));
         }
         let unproven = Unproven::new(received_at, headers, (method.as_str(), path_and_query), body, received);

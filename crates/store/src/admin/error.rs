@@ -50,13 +50,19 @@ pub enum AdminError {
 }
 
 impl AdminError {
-    /// Whether the command was refused for what it was asked to do, as opposed to something having failed.
+    /// Whether the command was refused for what it was asked to do, as opposed to something having failed, or being out of
+    /// reach: not there, or somebody else's for now.
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
         match self {
-            Self::Store(StoreError::Served(_)) => true,
-            Self::Missing(_) | Self::Exists(_) | Self::NotEmpty(_) | Self::InUse(_) | Self::Unsuitable(_) => true,
-            Self::Store(_) | Self::File { .. } | Self::Differs(_) | Self::ToolMissing(_) | Self::ToolFailed { .. } => false,
+            Self::Exists(_) | Self::NotEmpty(_) | Self::Unsuitable(_) => true,
+            Self::Missing(_)
+            | Self::InUse(_)
+            | Self::Store(_)
+            | Self::File { .. }
+            | Self::Differs(_)
+            | Self::ToolMissing(_)
+            | Self::ToolFailed { .. } => false,
         }
     }
 
