@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Audit(commands::audit::Arguments),
     /// Show and check plans: what an account may do, and how much of it
     Plans(commands::plans::Arguments),
+    /// Show and check rules: how bot walls and offers that are gone are recognised
+    Rules(commands::rules::Arguments),
     /// List accounts, make them, give them plans, on the relay's machine
     Accounts(commands::accounts::Arguments),
     /// Bring people into the console, on the relay's machine
@@ -84,6 +86,7 @@ impl Command {
             | Self::Channel(_)
             | Self::Audit(_)
             | Self::Plans(_)
+            | Self::Rules(_)
             | Self::Accounts(_)
             | Self::Operators(_)
             | Self::Lab(_)

@@ -32,7 +32,7 @@ impl NamedDatabase {
     /// Where it is.
     pub(crate) fn url(&self) -> Result<DatabaseUrl, Failure> {
         let in_file = self.0.expose().strip_prefix('@').map(|file| relay::read_private_file(Path::new(file)));
-        let text = in_file.transpose().map_err(|why| Failure::usage(format!("the database's URL: {why}")))?;
+        let text = in_file.transpose().map_err(|why| anyhow::anyhow!("the database's URL: {why}"))?;
         if holds_password(self.0.expose()) && is_argument(self.0.expose()) {
             return Err(Failure::usage(
                 "the database: a password does not belong on the command line, where others on this machine read it; write the URL into a file that only you can read (chmod 600) and name that as @FILE, or set LINK_PEELER_DATABASE",

@@ -68,6 +68,7 @@ fn run(command: Command) -> Ended {
             Command::Channel(arguments) => commands::channel::run(arguments).await,
             Command::Audit(arguments) => commands::audit::run(arguments).await,
             Command::Plans(arguments) => commands::plans::run(&arguments),
+            Command::Rules(arguments) => commands::rules::run(&arguments),
             Command::Accounts(arguments) => commands::accounts::run(arguments).await,
             Command::Operators(arguments) => commands::operators::run(arguments).await,
             Command::Lab(arguments) => commands::lab::run(arguments).await,

@@ -8,6 +8,7 @@ use clap::Args;
 use resolver::guard::Exceptions;
 use resolver::{BrowserChoice, ProxyProfile, Resolver, Settings, SetupError};
 
+use crate::commands::rules;
 use crate::exit::Failure;
 
 #[derive(Args, Clone, Debug, Default)]
@@ -30,13 +31,17 @@ pub(crate) struct ResolverFlags {
     /// Never start a browser
     #[arg(long)]
     no_browser: bool,
-    /// Seconds for one hop
+    /// A TOML file of rules by which bot walls and offers that are gone are recognised, beside the built-in ones
+    /// (`link-peeler rules`)
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// Seconds for one hop; 15 unless told otherwise
     #[arg(long, value_name = "SECONDS")]
     hop_timeout: Option<u64>,
-    /// Seconds for one whole chain
+    /// Seconds for one whole chain; 60 unless told otherwise
     #[arg(long, value_name = "SECONDS")]
     chain_timeout: Option<u64>,
-    /// Requests a second to one host; 0 for no limit
+    /// Requests a second to one host, 20 unless told otherwise; 0 for no limit
     #[arg(long, value_name = "N")]
     pace: Option<u32>,
 }
@@ -49,6 +54,7 @@ impl ResolverFlags {
     pub(crate) fn settings(&self, at_once: usize, unnamed_proxy: Option<&str>) -> Result<Settings, Failure> {
         let mut settings = Settings { proxies: self.proxies(unnamed_proxy)?, browser: self.browser_choice(), ..Settings::default() };
         settings.exceptions = Exceptions::parse(self.connect_to.iter().chain(&self.allow)).map_err(Failure::usage)?;
+        settings.rules = rules::read(self.rules.as_deref())?;
         let budgets = &mut settings.budgets;
         budgets.chains_at_once = at_once.max(1);
         budgets.hop = self.hop_timeout.map_or(budgets.hop, Duration::from_secs);
@@ -76,7 +82,7 @@ impl ResolverFlags {
                 let (name, url) = profile?;
                 // Others can read arguments, and the URL of a proxy may hold a password.
                 let in_file = url.strip_prefix('@').map(|file| relay::read_private_file(Path::new(file))).transpose();
-                let in_file = in_file.map_err(|why| Failure::usage(format!("proxy `{name}`: {why}")))?;
+                let in_file = in_file.map_err(|why| anyhow::anyhow!("proxy `{name}`: {why}"))?;
                 let profile: ProxyProfile = in_file
                     .as_ref()
                     .map_or(url, |secret| secret.expose())

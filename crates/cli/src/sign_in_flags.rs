@@ -45,7 +45,7 @@ impl SignInFlags {
         };
         if let Some((issuer, client_id)) = self.oidc_issuer.as_ref().zip(self.oidc_client_id.as_ref()) {
             let secret = match &self.oidc_client_secret_file {
-                Some(file) => Some(OidcProvider::secret_of_file(file).map_err(Failure::usage)?),
+                Some(file) => Some(OidcProvider::secret_of_file(file).map_err(anyhow::Error::msg)?),
                 None => std::env::var(SECRET_VARIABLE).ok().map(Secret::new),
             };
             providers.push(OidcProvider::new((ID, &self.oidc_name), (issuer, client_id), secret).map_err(Failure::usage)?);

@@ -98,7 +98,7 @@ conclusions! {
     TlsFailed = "tls_failed", Bad;
     /// A hop or the whole chain ran past its budget.
     TimedOut = "timed_out", Inconclusive;
-    /// The same request state (URL, method and cookies) came again.
+    /// The same request state (URL, method, cookies and kind) came again.
     RedirectLoop = "redirect_loop", Bad;
     /// The hop limit without a repeat.
     TooManyHops = "too_many_hops", Bad;

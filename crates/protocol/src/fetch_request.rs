@@ -165,7 +165,7 @@ impl FetchRequest {
             members.checked(
                 "source",
                 text,
-                (!has_source(text)).then(|| "not a source of this account; `platform_api` always is".to_owned()),
+                (!has_source(text)).then(|| "not a source that this endpoint takes; `platform_api` is".to_owned()),
             )
         });
         let row_id = members.text("rowId").and_then(|text| members.checked("rowId", text, name_fault(text)));

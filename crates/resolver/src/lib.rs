@@ -52,5 +52,5 @@ pub use handover::settle;
 pub use proxy::ProxyProfile;
 pub use request::ResolveRequest;
 pub use resolve::Resolver;
-pub use rules::Rules;
+pub use rules::{InvalidRules, KnownRule, Rules};
 pub use settings::{BrowserChoice, PictureFormat, Screenshots, Settings, SetupError};

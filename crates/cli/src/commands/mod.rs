@@ -17,6 +17,7 @@ pub(crate) mod plans;
 pub(crate) mod relay;
 pub(crate) mod resolve;
 pub(crate) mod rows;
+pub(crate) mod rules;
 pub(crate) mod secrets;
 pub(crate) mod sign;
 pub(crate) mod up;

@@ -1,12 +1,12 @@
 //! `link-peeler operators`: whoever is at the relay's own machine brings people in.
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use domain::Role;
 use protocol::{Clock as _, SystemClock};
 use relay::{ListedPeople, OneTimeLink};
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::StoreError;
 
 use crate::database_place::NamedDatabase;
 use crate::exit::{Ended, Exit, Failure};
@@ -126,10 +126,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ended {
                 None => of.send("setup-link", None).await?,
                 Some(database) => {
                     let url = relay::setup_link_on(&database.url()?, &of.account, &public_url.to_string(), SystemClock.now()).await;
-                    let url = url.map_err(|error| match error {
-                        StoreError::Setup(why) => Failure::usage(format!("--database: {why}")),
-                        other => Failure::Unreachable(anyhow::Error::from(other).context("the database cannot be used")),
-                    })?;
+                    let url = url.context("the database cannot be used")?;
                     let url = url.ok_or_else(|| Failure::usage(format!("{NO_ACCOUNT}: {}", of.account)))?;
                     OneTimeLink { url: url.expose().to_owned() }
                 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 use domain::{LeasePolicy, Retention};
 use protocol::key::AddressRange;
-use relay::{Config, InstallSecrets, InvalidRate, ProxyHeaders, Rate, Relay, StartError, TlsFiles, TrustedProxies};
+use relay::{Config, InstallSecrets, InvalidRate, ProxyHeaders, Rate, Relay, StartError, TlsError, TlsFiles, TrustedProxies};
 use serde_json::json;
 use store::DatabaseUrl;
 
@@ -178,7 +178,7 @@ pub(crate) fn config(
 /// What a relay that did not start means to a script.
 pub(crate) fn failure(error: StartError) -> Failure {
     match error {
+        StartError::Listen { .. } | StartError::Store(_) | StartError::Tls(TlsError::File { .. }) => Failure::Unreachable(error.into()),
         StartError::Window | StartError::UnknownPlan(_) | StartError::Tls(_) | StartError::Oidc(_) => Failure::usage(error),
-        StartError::Listen { .. } | StartError::Store(_) => Failure::Unreachable(error.into()),
     }
 }

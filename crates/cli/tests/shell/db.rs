@@ -34,7 +34,7 @@ fn a_relay_is_backed_up_while_it_runs_restored_checked_and_moved_to_postgres() {
     let file = path("relay/relay.sqlite");
     let to = testkit::postgres::new_database();
     let in_use = run(&["db", "copy", "--from", &file, "--to", &to]);
-    assert!(in_use.code == 2 && in_use.err.contains("is in use"), "{}", in_use.err);
+    assert!(in_use.code == 4 && in_use.err.contains("is in use"), "{}", in_use.err);
     assert_eq!(relay.stop().0, 0);
 
     let restored = path("restored.sqlite");
@@ -109,11 +109,11 @@ fn looking_makes_nothing() {
     let missing = folder.path().join("none.sqlite");
     for command in ["status", "check"] {
         let refused = run(&["db", command, "--database", text(&missing)]);
-        assert!(refused.code == 2 && refused.err.contains("does not exist"), "{command}: {}", refused.err);
+        assert!(refused.code == 4 && refused.err.contains("does not exist"), "{command}: {}", refused.err);
     }
     assert!(!Path::new(&missing).exists());
     let setup = run(&["operators", "setup-link", "--database", text(&missing)]);
-    assert!(setup.code == 2 && setup.err.contains("none.sqlite does not exist"), "{}", setup.err);
+    assert!(setup.code == 4 && setup.err.contains("none.sqlite does not exist"), "{}", setup.err);
     for command in ["status", "rotate", "retire"] {
         let refused = run(&["secrets", command, "--data-dir", text(&folder.path().join("typo"))]);
         assert!(refused.code != 0 && refused.err.contains("sealing.key") && refused.err.contains("does not exist"), "{}", refused.err);

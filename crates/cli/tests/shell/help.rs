@@ -1,6 +1,6 @@
 //! Help, and what happens to command lines that cannot be understood.
 
-use crate::program::run;
+use crate::program::{run, text};
 
 #[test]
 fn the_help_names_every_command_and_every_exit_code() {
@@ -97,4 +97,30 @@ fn shells_can_complete_every_command() {
         }
     }
     assert_eq!(run(&["completions", "cmd"]).code, 2);
+}
+
+/// Scripts tell "not there (yet)" from "not understood" by it, whichever command they run.
+#[test]
+fn a_file_that_is_not_there_ends_every_command_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, missing) = (text(folder.path()), folder.path().join("none"));
+    let (missing, at_missing) = (text(&missing), format!("@{}", missing.display()));
+    for command in [
+        &["resolve", "--no-browser", "--file", missing][..],
+        &["resolve", "--no-browser", "--csv", missing],
+        &["resolve", "--no-browser", "--proxy", &at_missing, "http://192.0.2.1/"],
+        &["resolve", "--no-browser", "--rules", missing, "http://192.0.2.1/"],
+        &["rules", "check", missing],
+        &["plans", "check", missing],
+        &["audit", "verify", "--file", missing],
+        &["db", "status", "--database", missing],
+        &["db", "status", "--database", &at_missing],
+        &["db", "restore", missing, "--database", &format!("{data}/restored.sqlite")],
+        &["relay", "--listen", "127.0.0.1:0", "--data-dir", data, "--tls-cert", missing, "--tls-key", missing],
+        &["relay", "--listen", "127.0.0.1:0", "--data-dir", data, "--plans", missing],
+        &["relay", "--listen", "127.0.0.1:0", "--data-dir", data, "--oidc-providers", missing],
+    ] {
+        let refused = run(command);
+        assert!(refused.code == 4 && refused.err.contains(missing), "{command:?}: {} {}", refused.code, refused.err);
+    }
 }

@@ -170,3 +170,37 @@ fn a_sheet_comes_back_with_our_columns() {
     assert!(lines[2].contains(",valid,ok,"), "{}", lines[2]);
     assert_eq!(ended.code, 1);
 }
+
+#[test]
+fn a_file_of_rules_adds_to_the_built_in_ones_replaces_them_and_turns_them_off() {
+    let (lab, folder) = (lab(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("rules.toml");
+    let conclusions = |more: &[&str]| {
+        let (landing, parked) = (format!("{}/landing", lab.url), format!("{}/offer/parked", lab.url));
+        let ended = run(&[&["resolve", "--no-browser", "--json", "--allow", &lab.address, &landing, &parked], more].concat());
+        let lines = ended.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let told = |line: serde_json::Value| {
+            (line["result"]["conclusion"].as_str().unwrap().to_owned(), line["result"]["detail"].as_str().unwrap().to_owned())
+        };
+        lines.map(told).collect::<Vec<_>>()
+    };
+    let before = conclusions(&[]);
+    assert_eq!((before[0].0.as_str(), before[1].0.as_str()), ("valid", "offer_unavailable"));
+    let rules = run(&["rules", "show", "--json"]).json();
+    let names = rules.as_array().unwrap().iter().map(|rule| rule["name"].as_str().unwrap());
+    let by = names.into_iter().find(|name| before[1].1.contains(&format!("`{name}`"))).unwrap();
+    let text_of_rules = format!(
+        "[[offer_unavailable]]\nname = 'landed nowhere'\npath = ['/landing']\n\n[[offer_unavailable]]\nname = '{by}'\nenabled = false\n"
+    );
+    fs::write(&file, text_of_rules).unwrap();
+    let after = conclusions(&["--rules", text(&file)]);
+    assert_eq!((after[0].0.as_str(), after[1].0.as_str()), ("offer_unavailable", "valid"));
+    assert!(after[0].1.contains("`landed nowhere`"), "{}", after[0].1);
+    let shown = run(&["rules", "show", text(&file)]);
+    assert!(shown.out.lines().any(|line| line.starts_with(by) && line.trim_end().ends_with("off")), "{}", shown.out);
+    fs::write(&file, run(&["rules", "show", "--toml"]).out).unwrap();
+    assert_eq!(run(&["rules", "check", text(&file)]).code, 0, "what it shows is what it reads");
+    fs::write(&file, "[[challenge]]\nname = 'all'\n").unwrap();
+    let refused = run(&["rules", "check", text(&file)]);
+    assert!(refused.code == 2 && refused.err.contains("`all`"), "{}", refused.err);
+}

@@ -3,13 +3,12 @@
 
 mod patterns;
 
-use serde::Deserialize;
+use protocol::Conclusion;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::chain::Page;
 use patterns::{Collector, Matches, PatternId, Patterns};
-
-const DEFAULT: &str = include_str!("default.toml");
 
 /// Rules of one file: more than anyone writes, few enough to try on every page.
 const MAX_RULES: usize = 1_000;
@@ -20,6 +19,20 @@ pub struct Rules {
     challenge: Vec<Rule>,
     offer_unavailable: Vec<Rule>,
     ready: Ready,
+}
+
+/// A rule, for people who look at what there is.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownRule<'r> {
+    /// Its name, which a result tells that follows from it.
+    pub name: &'r str,
+    /// What a page is concluded to be for which it holds.
+    pub conclusion: Conclusion,
+    /// Whether it is tried.
+    pub enabled: bool,
+    /// What it has conditions on, by the names that a file has for them.
+    pub looks_at: Vec<&'static str>,
 }
 
 /// A file of rules that cannot be used.
@@ -98,11 +111,14 @@ struct ReadyRule {
 impl Default for Rules {
     #[allow(clippy::expect_used, reason = "the built-in file is read by a test")]
     fn default() -> Self {
-        Self::none().and_then(|none| none.extended_by(DEFAULT)).expect("the built-in rules are valid")
+        Self::none().and_then(|none| none.extended_by(Self::DEFAULT_TOML)).expect("the built-in rules are valid")
     }
 }
 
 impl Rules {
+    /// The built-in rules, with what each member means.
+    pub const DEFAULT_TOML: &str = include_str!("default.toml");
+
     fn none() -> Result<Self, InvalidRules> {
         Ok(Self { challenge: Vec::new(), offer_unavailable: Vec::new(), ready: Ready::of(&[], &[])? })
     }
@@ -128,9 +144,10 @@ impl Rules {
         Ok(Self { challenge, offer_unavailable, ready })
     }
 
-    /// Names of the rules that are on, challenges first.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.challenge.iter().chain(&self.offer_unavailable).filter(|rule| rule.enabled).map(|rule| rule.name.as_str())
+    /// Every rule, in the order in which they are tried: challenges first.
+    pub fn iter(&self) -> impl Iterator<Item = KnownRule<'_>> {
+        let challenges = self.challenge.iter().map(|rule| rule.known(Conclusion::AccessChallenged));
+        challenges.chain(self.offer_unavailable.iter().map(|rule| rule.known(Conclusion::OfferUnavailable)))
     }
 
     /// Name of the rule by which `page` is a challenge.
@@ -213,6 +230,22 @@ struct Seen<'a> {
 }
 
 impl Rule {
+    fn known(&self, conclusion: Conclusion) -> KnownRule<'_> {
+        let Self { name, enabled, status, header, title, text, markup, path, path_start, query } = self;
+        let conditions = [
+            ("status", status.is_empty()),
+            ("header", header.is_empty()),
+            ("title", title.is_empty()),
+            ("text", text.is_empty()),
+            ("markup", markup.is_empty()),
+            ("path", path.is_empty()),
+            ("path_start", path_start.is_empty()),
+            ("query", query.is_empty()),
+        ];
+        let looks_at = conditions.into_iter().filter(|(_, is_empty)| !is_empty).map(|(name, _)| name).collect();
+        KnownRule { name, conclusion, enabled: *enabled, looks_at }
+    }
+
     /// Lower case once instead of at each page, and refuses what would hold everywhere.
     fn prepare(&mut self) -> Result<(), InvalidRules> {
         let lists =
@@ -223,7 +256,7 @@ impl Rule {
             list.iter_mut().for_each(|entry| *entry = entry.to_lowercase());
             conditions += usize::from(!list.is_empty());
         }
-        if conditions == 0 { Err(InvalidRules::NoCondition(self.name.clone())) } else { Ok(()) }
+        if conditions == 0 && self.enabled { Err(InvalidRules::NoCondition(self.name.clone())) } else { Ok(()) }
     }
 }
 
@@ -260,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_built_in_rules_are_read() {
-        let rules = Rules::none().unwrap().extended_by(DEFAULT).unwrap();
+        let rules = Rules::none().unwrap().extended_by(Rules::DEFAULT_TOML).unwrap();
         assert_eq!(rules.challenge.len(), 11);
         assert_eq!(Rules::default().offer_unavailable.len(), 7);
     }
@@ -278,7 +311,9 @@ mod tests {
     #[test]
     fn a_users_file_adds_replaces_and_turns_off() {
         let rules = Rules::default()
-            .extended_by("[[offer_unavailable]]\nname = 'ours'\ntext = ['Sold Out']\n[[offer_unavailable]]\nname = 'offer-over'\nenabled = false\nstatus = [200]")
+            .extended_by(
+                "[[offer_unavailable]]\nname = 'ours'\ntext = ['Sold Out']\n[[offer_unavailable]]\nname = 'offer-over'\nenabled = false",
+            )
             .unwrap();
         assert_eq!(rules.offer_unavailable(&page("x", "sold out!"), &url()), Some("ours"));
         assert_eq!(rules.offer_unavailable(&page("x", "this offer has expired"), &url()), None);
