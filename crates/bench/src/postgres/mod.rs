@@ -54,8 +54,9 @@ pub(crate) struct Arguments {
     /// Jobs of the neighbour whose backlog must not be felt.
     #[arg(long, default_value_t = 1_000_000)]
     neighbour: u64,
-    /// Jobs that pass through before the hot tables are weighed again.
-    #[arg(long, default_value_t = 2_000_000)]
+    /// Jobs that pass through while the hot tables are weighed. Autovacuum comes about once a minute: fewer than it takes some
+    /// ten minutes to pass say nothing about where they stop growing.
+    #[arg(long, default_value_t = 10_000_000)]
     pass: u64,
     /// Seconds for each round of a figure.
     #[arg(long, default_value_t = 5)]
