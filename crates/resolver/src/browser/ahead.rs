@@ -1,7 +1,8 @@
-//! One context ahead. Opening a context keeps a browser as busy as the page that is then loaded in it, with work for which
+//! Opens contexts, one ahead. Opening a context keeps a browser as busy as the page that is then loaded in it, with work for which
 //! it has time while the process of another page starts and reads what has come. What is opened ahead has never been shown
 //! anything and knows no job: it is as fresh as if it had been opened for the one that gets it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::cdp::{CdpError, Client};
@@ -25,20 +26,21 @@ pub(super) enum NotReady {
 }
 
 impl Ready {
-    /// Opens one.
-    ///
-    /// # Errors
-    /// [`NotReady`], and nothing is left behind.
-    pub(super) async fn open(client: Client, begins_blank: bool) -> Result<Self, NotReady> {
+    async fn open(client: Client, begins_blank: bool) -> Result<Self, NotReady> {
         let port = ProxyPort::open().await?;
         let context = FreshContext::open(client, port.number(), begins_blank).await?;
         Ok(Self { port, context })
     }
 }
 
-/// The place for what was opened ahead: one, since more than one page is seldom waited for.
+/// How contexts come to their jobs.
 #[derive(Default)]
-pub(super) struct Ahead(Mutex<Place>);
+pub(super) struct Ahead {
+    /// For what was opened ahead: one, since more than one page is seldom waited for.
+    place: Mutex<Place>,
+    /// Whether the executable is one that ends tabs which begin nowhere: they begin at `about:blank` then.
+    wants_blank: AtomicBool,
+}
 
 #[derive(Default)]
 enum Place {
@@ -50,8 +52,27 @@ enum Place {
 }
 
 impl Ahead {
-    /// What was opened in this browser, when there is something.
-    pub(super) fn take(&self, browser: &Arc<Browser>) -> Option<Ready> {
+    /// What was opened in this browser, or else one that is opened now.
+    ///
+    /// # Errors
+    /// [`NotReady`], and nothing is left behind.
+    pub(super) async fn take_or_open(&self, browser: &Arc<Browser>) -> Result<Ready, NotReady> {
+        match self.take(browser) {
+            Some(ready) => Ok(ready),
+            None => Ready::open(browser.client.clone(), self.begins_blank()).await,
+        }
+    }
+
+    /// Notes that the executable ends tabs which begin nowhere. Returns whether that is news.
+    pub(super) fn ends_tabs(&self) -> bool {
+        !self.wants_blank.swap(true, Ordering::Relaxed)
+    }
+
+    fn begins_blank(&self) -> bool {
+        self.wants_blank.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, browser: &Arc<Browser>) -> Option<Ready> {
         let mut place = self.place();
         match std::mem::take(&mut *place) {
             Place::Holds(of, ready) if std::ptr::eq(of.as_ptr(), Arc::as_ptr(browser)) => Some(ready),
@@ -66,7 +87,7 @@ impl Ahead {
 
     /// Opens one in `browser` for the next job, unless there is one already. Goes on by itself; the browser may end
     /// meanwhile.
-    pub(super) fn fill(self: &Arc<Self>, browser: &Arc<Browser>, begins_blank: bool) {
+    pub(super) fn fill(self: &Arc<Self>, browser: &Arc<Browser>) {
         {
             let mut place = self.place();
             if !matches!(*place, Place::Empty) {
@@ -75,7 +96,7 @@ impl Ahead {
             *place = Place::Opening;
         }
         let opening = Opening { ahead: Arc::clone(self), of: Arc::downgrade(browser) };
-        let client = browser.client.clone();
+        let (client, begins_blank) = (browser.client.clone(), self.begins_blank());
         tokio::spawn(async move {
             match Ready::open(client, begins_blank).await {
                 Ok(ready) => opening.end(ready),
@@ -86,7 +107,7 @@ impl Ahead {
 
     fn place(&self) -> MutexGuard<'_, Place> {
         // Nothing above panics between two changes that belong together.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

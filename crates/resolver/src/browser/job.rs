@@ -41,9 +41,7 @@ pub(super) struct Job<'a> {
     pub(super) context: &'a Context,
     pub(super) proxy: Option<(&'a str, &'a ProxyProfile)>,
     pub(super) pictures: Pictures,
-    /// Whether tabs begin at a page of their own.
-    pub(super) begins_blank: bool,
-    /// Where the next job's context is opened ahead.
+    /// Where its context comes from, and where the next job's is opened.
     pub(super) ahead: &'a Arc<Ahead>,
     /// Whether to do so: not for a browser whose first job may be its last.
     pub(super) opens_ahead: bool,
@@ -58,11 +56,7 @@ impl Job<'_> {
         let began = Instant::now();
         let deadline = began + self.budgets.chain;
         let identity = Identity::of(self.context);
-        let ready = match self.ahead.take(&browser) {
-            Some(ready) => Ok(ready),
-            None => Ready::open(browser.client.clone(), self.begins_blank).await,
-        };
-        let Ready { port, context } = match ready {
+        let Ready { port, context } = match self.ahead.take_or_open(&browser).await {
             Ok(ready) => ready,
             Err(NotReady::Browser(error)) => return Err(error),
             Err(error @ NotReady::NoPort(_)) => {
@@ -76,7 +70,7 @@ impl Job<'_> {
         let mut seen = Seen::default();
         let watched = match open.navigate(url.as_str(), identity.first_referer.as_deref()).await {
             Ok(()) => {
-                let ahead = self.opens_ahead.then_some((self.ahead, self.begins_blank));
+                let ahead = self.opens_ahead.then_some(self.ahead);
                 let mut watch = Watch::new(&mut open, self.budgets, &mut tracker, &mut seen, ahead);
                 let watched = tokio::time::timeout_at(deadline, watch.run());
                 tokio::select! {

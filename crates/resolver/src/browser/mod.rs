@@ -25,7 +25,6 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::Context;
 use protocol::result::Engine;
@@ -67,8 +66,6 @@ pub(crate) struct BrowserEngine {
     pacer: Arc<Pacer>,
     jobs: Semaphore,
     running: Mutex<Option<Running>>,
-    /// Whether the executable is one that ends tabs which begin nowhere: they begin at `about:blank` then.
-    wants_blank: AtomicBool,
     ahead: Arc<Ahead>,
 }
 
@@ -91,7 +88,6 @@ impl BrowserEngine {
             tls,
             jobs: Semaphore::new(JOBS_AT_ONCE),
             running: Mutex::default(),
-            wants_blank: AtomicBool::new(false),
             ahead: Arc::default(),
         }
     }
@@ -122,7 +118,6 @@ impl BrowserEngine {
                 context,
                 proxy,
                 pictures: self.pictures,
-                begins_blank: self.wants_blank.load(Ordering::Relaxed),
                 ahead: &self.ahead,
                 opens_ahead: turn > 1,
             };
@@ -131,7 +126,7 @@ impl BrowserEngine {
             match run {
                 Ok(chain) => return chain,
                 // Found out once: the job begins anew, and that is no try.
-                Err(CdpError::TabEnded) if !self.wants_blank.swap(true, Ordering::Relaxed) => (),
+                Err(CdpError::TabEnded) if self.ahead.ends_tabs() => (),
                 Err(cause) => {
                     tracing::warn!(%cause, "the browser failed under a job");
                     failed += 1;

@@ -53,7 +53,7 @@ pub(super) struct Watch<'a> {
     /// Since when questions fail.
     mute_since: Option<Instant>,
     /// Where the next job's context is opened, once.
-    ahead: Option<(&'a Arc<Ahead>, bool)>,
+    ahead: Option<&'a Arc<Ahead>>,
     /// Whether the page has the focus.
     is_focused: bool,
 }
@@ -83,7 +83,7 @@ impl<'a> Watch<'a> {
         budgets: &'a Budgets,
         tracker: &'a mut Tracker,
         seen: &'a mut Seen,
-        ahead: Option<(&'a Arc<Ahead>, bool)>,
+        ahead: Option<&'a Arc<Ahead>>,
     ) -> Self {
         Self { open, budgets, tracker, seen, heard_at: Instant::now(), looked: None, mute_since: None, ahead, is_focused: false }
     }
@@ -236,8 +236,8 @@ impl<'a> Watch<'a> {
             }
             // The job's own request is on its way, and the process that its page will want is starting: the browser has time.
             "Network.requestWillBeSent" => {
-                if let Some((ahead, begins_blank)) = self.ahead.take() {
-                    ahead.fill(&self.open.browser, begins_blank);
+                if let Some(ahead) = self.ahead.take() {
+                    ahead.fill(&self.open.browser);
                 }
             }
             "Page.windowOpen" => self.seen.popup(event.params.text("url")),
