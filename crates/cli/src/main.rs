@@ -11,6 +11,7 @@ mod describe;
 mod exit;
 mod listen;
 mod listing;
+mod named_file;
 mod operator;
 mod output;
 mod public_url;

@@ -54,7 +54,9 @@ impl ResolverFlags {
     pub(crate) fn settings(&self, at_once: usize, unnamed_proxy: Option<&str>) -> Result<Settings, Failure> {
         let mut settings = Settings { proxies: self.proxies(unnamed_proxy)?, browser: self.browser_choice(), ..Settings::default() };
         settings.exceptions = Exceptions::parse(self.connect_to.iter().chain(&self.allow)).map_err(Failure::usage)?;
-        settings.rules = rules::read(self.rules.as_deref())?;
+        if let Some(file) = &self.rules {
+            settings.rules = rules::read(file)?;
+        }
         let budgets = &mut settings.budgets;
         budgets.chains_at_once = at_once.max(1);
         budgets.hop = self.hop_timeout.map_or(budgets.hop, Duration::from_secs);

@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
 use protocol::Secret;
 use relay::OidcProvider;
 
 use crate::exit::Failure;
+use crate::named_file;
 
 /// The client secret of the provider that the flags name.
 const SECRET_VARIABLE: &str = "LINK_PEELER_OIDC_CLIENT_SECRET";
@@ -55,8 +55,6 @@ impl SignInFlags {
 }
 
 fn from_file(file: &Path) -> Result<Vec<OidcProvider>, Failure> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let folder = file.parent().unwrap_or(Path::new(""));
-    let providers = OidcProvider::from_toml(&text, folder, |name| std::env::var(name).ok());
-    providers.map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+    named_file::read(file, |text| OidcProvider::from_toml(text, folder, |name| std::env::var(name).ok()))
 }

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use domain::{Plan, Plans};
 use owo_colors::OwoColorize as _;
 use serde_json::json;
 
 use crate::exit::{Ended, Exit, Failure};
-use crate::output;
+use crate::{named_file, output};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -66,8 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
 /// Reads the plans of a file; the relay's own when none is named.
 pub(crate) fn read(file: Option<&PathBuf>) -> Result<Plans, Failure> {
     let Some(file) = file else { return Ok(Plans::default()) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Plans::from_toml(&text).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+    named_file::read(file, Plans::from_toml)
 }
 
 fn show(Show { file, toml, json }: &Show) -> Ended {

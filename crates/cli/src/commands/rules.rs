@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use owo_colors::OwoColorize as _;
 use resolver::{KnownRule, Rules};
 use serde_json::json;
 
 use crate::exit::{Ended, Exit, Failure};
-use crate::output;
+use crate::{named_file, output};
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -64,11 +63,9 @@ pub(crate) fn run(arguments: &Arguments) -> Ended {
     }
 }
 
-/// The built-in rules, with those of a file beside them when one is named.
-pub(crate) fn read(file: Option<&Path>) -> Result<Rules, Failure> {
-    let Some(file) = file else { return Ok(Rules::default()) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Rules::default().extended_by(&text).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+/// The built-in rules with those of a file beside them.
+pub(crate) fn read(file: &Path) -> Result<Rules, Failure> {
+    named_file::read(file, |text| Rules::default().extended_by(text))
 }
 
 fn show(Show { file, toml, json }: &Show) -> Ended {
@@ -76,7 +73,7 @@ fn show(Show { file, toml, json }: &Show) -> Ended {
         output::line(Rules::DEFAULT_TOML.trim_end())?;
         return Ok(Exit::Ok);
     }
-    let rules = read(file.as_deref())?;
+    let rules = file.as_deref().map_or_else(|| Ok(Rules::default()), read)?;
     if *json {
         output::json(&rules.iter().collect::<Vec<_>>())?;
     } else {
@@ -90,7 +87,7 @@ fn show(Show { file, toml, json }: &Show) -> Ended {
 }
 
 fn check(Check { file, json }: &Check) -> Ended {
-    let rules = read(Some(file))?;
+    let rules = read(file)?;
     let names: Vec<&str> = rules.iter().filter(|rule| rule.enabled).map(|rule| rule.name).collect();
     if *json {
         output::json(&json!({ "rules": names }))?;

@@ -116,7 +116,7 @@ pub struct StatusReport {
     /// Whether it was a refusal of this desktop: revoked, perhaps.
     #[serde(default)]
     pub relay_refuses: bool,
-    /// Why it was not.
+    /// Why it was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
     /// Whether it takes no new jobs.
